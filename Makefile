@@ -1,0 +1,50 @@
+# The commands of this project. `demo` and `test` need nothing beforehand but Rust, git and make, and a
+# network the first time; the second time they are quick. Everything is built in release mode, where LLVM is
+# linked statically: one link of it serves program, tests and benchmarks.
+
+CARGO ?= cargo
+
+.PHONY: help setup build demo test parity bench fmt lint docs clean
+
+help:
+	@echo 'make setup    install missing system packages (LLVM 22, clang, lld, a C++ compiler)'
+	@echo 'make build    build target/release/thinfarm'
+	@echo 'make demo     build a real program through thinfarm, and run it'
+	@echo 'make test     formatting, lints, documentation, and all tests but the full parity suite'
+	@echo 'make parity   compare the objects of every parity case with those of clang'
+	@echo 'make bench    thinfarm, lld in-process and spawned clang, side by side'
+	@echo 'make fmt      format the sources'
+	@echo 'make lint     formatting and clippy'
+	@echo 'make docs     build the documentation'
+	@echo 'make clean    remove everything built'
+
+setup:
+	@llvm-build/install-packages.sh
+
+build: setup
+	$(CARGO) build --release
+
+demo: build
+	$(CARGO) run --release --quiet -p thinfarm-corpora --bin demo
+
+test: lint docs
+	$(CARGO) test --workspace --release
+
+parity: setup
+	$(CARGO) test --release --test parity -- --full
+
+bench: setup
+	$(CARGO) bench
+
+fmt:
+	$(CARGO) fmt --all
+
+lint: setup
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --release -- -D warnings
+
+docs: setup
+	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --workspace --no-deps --release
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,54 @@
+//! Finds LLVM, compiles the bridge and decides the link.
+
+#[path = "build/link.rs"]
+mod link;
+#[path = "build/locate.rs"]
+mod locate;
+
+use std::env;
+
+const SOURCES: &[&str] = &[
+    "cpp/clang_action.cpp",
+    "cpp/diagnostics.cpp",
+    "cpp/driver.cpp",
+    "cpp/options.cpp",
+    "cpp/process.cpp",
+    "cpp/thin_backend.cpp",
+];
+
+fn main() {
+    let llvm = locate::locate().unwrap_or_else(|not_found| locate::fail(&not_found.to_string()));
+    let binaries = llvm.directory("--bindir");
+
+    let mut bridge = cxx_build::bridge("src/bridge.rs");
+    bridge
+        .files(SOURCES)
+        .std("c++17")
+        .warnings(true)
+        .flag_if_supported("-fno-exceptions")
+        .flag_if_supported("-Wno-unused-parameter");
+    // As system headers, so that warnings are about this crate's code only.
+    bridge.flag("-isystem").flag(llvm.directory("--includedir"));
+    for flag in llvm.ask(&["--cxxflags"]) {
+        if flag.starts_with("-D") {
+            bridge.flag(&flag);
+        }
+    }
+    // The clang next to these headers compiles them faster than gcc and is there anyway.
+    let clang = binaries.join("clang++");
+    if env::var_os("CXX").is_none() && clang.exists() {
+        bridge.compiler(clang);
+    }
+    bridge.compile("thinfarm-bridge");
+
+    for path in ["build.rs", "build", "cpp", "src/bridge.rs"] {
+        println!("cargo::rerun-if-changed={path}");
+    }
+    if env::var_os("CARGO_FEATURE_DYNAMIC_LLVM").is_some() {
+        link::dynamic_llvm(&llvm);
+    } else {
+        link::static_llvm(&llvm);
+    }
+    println!("cargo::rustc-env=THINFARM_LLVM_BINDIR={}", binaries.display());
+    println!("cargo::rustc-env=THINFARM_LLVM_VERSION={}", llvm.version);
+}

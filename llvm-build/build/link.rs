@@ -1,0 +1,103 @@
+//! Decides what is linked. No other crate of the workspace names an LLVM library.
+
+use crate::locate::{LlvmConfig, fail};
+
+/// clang libraries, users before what they use.
+const CLANG: &[&str] = &[
+    "clangCodeGen",
+    "clangFrontend",
+    "clangDriver",
+    "clangSerialization",
+    "clangParse",
+    "clangSema",
+    "clangAPINotes",
+    "clangEdit",
+    "clangAnalysisLifetimeSafety",
+    "clangAnalysis",
+    "clangASTMatchers",
+    "clangAST",
+    "clangLex",
+    "clangOptions",
+    "clangSupport",
+    "clangBasic",
+];
+
+/// LLVM components beyond those that these pull in themselves.
+const COMPONENTS: &[&str] = &[
+    "all-targets",
+    "lto",
+    "passes",
+    "extensions",
+    "coverage",
+    "frontenddriver",
+    "frontendhlsl",
+    "frontendoffloading",
+    "frontendopenmp",
+    "hipstdpar",
+    "irprinter",
+    "option",
+    "plugins",
+    "windowsdriver",
+];
+
+/// Debian's LLVM registers Polly as an extension of every pass builder; `extensions` names it too.
+const POLLY: &[&str] = &["Polly", "PollyISL"];
+
+/// LLVM and clang inside the binary: nothing of them is needed at run time.
+pub fn static_llvm(llvm: &LlvmConfig) {
+    let directory = llvm.directory("--libdir");
+    println!("cargo::rustc-link-search=native={}", directory.display());
+    for library in CLANG.iter().chain(POLLY) {
+        if !directory.join(format!("lib{library}.a")).exists() {
+            fail(&format!(
+                "lib{library}.a is missing from {}.\nInstall libclang-{major}-dev and \
+                 libpolly-{major}-dev (llvm-build/install-packages.sh does).",
+                directory.display(),
+                major = crate::locate::MAJOR,
+            ));
+        }
+    }
+    CLANG.iter().for_each(|library| link_static(library));
+    let mut question = vec!["--link-static", "--libnames"];
+    question.extend(COMPONENTS);
+    for name in llvm.ask(&question) {
+        let library = name.strip_prefix("lib").and_then(|n| n.strip_suffix(".a"));
+        match library {
+            Some(library) => link_static(library),
+            None => fail(&format!("llvm-config named an unexpected library: {name}")),
+        }
+    }
+    for flag in llvm.ask(&["--link-static", "--system-libs"]) {
+        // A library comes as -lNAME or, where the build found it by path, as a path.
+        let file = flag.rsplit('/').next().unwrap_or(&flag);
+        let library = flag
+            .strip_prefix("-l")
+            .or_else(|| file.strip_prefix("lib").and_then(|n| n.split(".so").next()))
+            .unwrap_or_else(|| fail(&format!("llvm-config named an unexpected flag: {flag}")));
+        println!("cargo::rustc-link-lib=dylib={library}");
+    }
+}
+
+/// libLLVM and libclang-cpp as shared libraries: links in a second, for development.
+pub fn dynamic_llvm(llvm: &LlvmConfig) {
+    let directory = llvm.directory("--libdir");
+    println!("cargo::rustc-link-search=native={}", directory.display());
+    for name in llvm.ask(&["--link-shared", "--libnames"]) {
+        let library = name.strip_prefix("lib").and_then(|n| n.split(".so").next());
+        println!("cargo::rustc-link-lib=dylib={}", library.unwrap_or(&name));
+    }
+    // Debian ships no libclang-cpp.so without a version.
+    println!("cargo::rustc-link-lib=dylib:+verbatim=libclang-cpp.so.{}", shared_version(llvm));
+    for library in POLLY {
+        link_static(library);
+    }
+}
+
+fn shared_version(llvm: &LlvmConfig) -> String {
+    llvm.version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
+}
+
+/// `-bundle`: the library goes to the final link, not as a copy into this crate's rlib.
+fn link_static(library: &str) {
+    println!("cargo::rustc-link-lib=static:-bundle={library}");
+}

@@ -1,0 +1,89 @@
+// The one header of the bridge: plain functions over plain data and opaque handles.
+//
+// Nothing here decides anything: which file, which order, which thread and what to do about a
+// failure are the callers' business. No exception crosses; an error is a string that is not empty.
+
+#pragma once
+
+#include "rust/cxx.h"
+
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/IR/ModuleSummaryIndex.h"
+
+#include <memory>
+#include <string>
+
+namespace thinfarm {
+
+struct Cc1Outcome;
+struct CodegenOptions;
+struct DriverOutcome;
+struct Imports;
+struct JobFiles;
+struct ModuleFacts;
+struct StageTimes;
+
+// A bitcode file's ThinLTO module. It borrows the file's bytes and, once opened, is only read, so
+// any number of threads may use it at once.
+class BitcodeModule {
+public:
+  BitcodeModule(std::string Id, llvm::MemoryBufferRef Buffer)
+      : Id(std::move(Id)), Buffer(Buffer.getBuffer(), this->Id) {}
+
+  ModuleFacts facts() const;
+
+  // The module id as the index spells it; LLVM's handle below points into it.
+  const std::string Id;
+  const llvm::MemoryBufferRef Buffer;
+  // Empty if the file has no ThinLTO module: its content went to the regular LTO object.
+  std::optional<llvm::BitcodeModule> Thin;
+};
+
+class SummaryIndex {
+public:
+  Imports imports(rust::Str ModuleId) const;
+
+  // Null for an empty index file: compile without importing, as clang does.
+  std::unique_ptr<llvm::ModuleSummaryIndex> Index;
+};
+
+class ImportMap {
+public:
+  void add(const BitcodeModule &Module);
+
+  llvm::MapVector<llvm::StringRef, llvm::BitcodeModule> Modules;
+};
+
+class BackendResult;
+
+void initialize();
+rust::String set_llvm_args(rust::Slice<const rust::String> Args);
+void set_trust_debug_info(bool Trust);
+rust::String clang_version();
+
+DriverOutcome run_driver(rust::Slice<const rust::String> Args, rust::Str Clang,
+                         rust::Str Program, bool CheckInputs);
+Cc1Outcome parse_cc1(rust::Slice<const rust::String> Args);
+
+std::unique_ptr<BitcodeModule> open_bitcode(rust::Slice<const uint8_t> Bytes,
+                                            rust::Str Id, rust::String &Error);
+std::unique_ptr<SummaryIndex> read_index(rust::Slice<const uint8_t> Bytes,
+                                         rust::Str Id, rust::String &Error);
+std::unique_ptr<ImportMap> new_import_map();
+
+std::unique_ptr<BackendResult>
+run_thin_backend(const BitcodeModule &Module,
+                 std::unique_ptr<SummaryIndex> Index,
+                 std::unique_ptr<ImportMap> Imports,
+                 const CodegenOptions &Options, const JobFiles &Files,
+                 rust::Slice<const rust::String> Cc1);
+std::unique_ptr<BackendResult>
+run_clang_action(rust::Slice<const rust::String> Cc1, rust::Str Output,
+                 rust::Str SplitDwarfOutput);
+
+} // namespace thinfarm
+
+#include "result.h"

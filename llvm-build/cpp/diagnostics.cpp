@@ -1,0 +1,161 @@
+#include "diagnostics.h"
+#include "guard.h"
+#include "llvm-build/src/bridge.rs.h"
+
+#include "clang/Basic/DiagnosticFrontend.h"
+#include "clang/Basic/DiagnosticIDs.h"
+#include "clang/Frontend/CompilerInvocation.h"
+#include "clang/Frontend/TextDiagnosticPrinter.h"
+#include "llvm/Demangle/Demangle.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/DiagnosticPrinter.h"
+#include "llvm/IR/Function.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/VirtualFileSystem.h"
+
+using namespace clang;
+using namespace llvm;
+
+namespace thinfarm {
+
+BackendDiagnostics::BackendDiagnostics(rust::Slice<const rust::String> Cc1, BackendResult &Result)
+    : Cc1(Cc1), Result(Result), Text(Result.Diagnostics) {}
+
+BackendDiagnostics::~BackendDiagnostics() = default;
+
+DiagnosticsEngine &BackendDiagnostics::engine() {
+  if (Engine)
+    return *Engine;
+  std::vector<std::string> Storage = strings(Cc1);
+  std::vector<const char *> Argv;
+  for (const std::string &Arg : Storage)
+    Argv.push_back(Arg.c_str());
+  Options = CreateAndPopulateDiagOpts(Argv);
+  Engine = makeIntrusiveRefCnt<DiagnosticsEngine>(
+      DiagnosticIDs::create(), *Options, new TextDiagnosticPrinter(Text, *Options));
+  ProcessWarningOptions(*Engine, *Options, *vfs::getRealFileSystem(), /*ReportDiags=*/false);
+  return *Engine;
+}
+
+// The four ids clang has for a kind of backend diagnostic.
+struct SeverityIds {
+  unsigned Error, Warning, Remark, Note;
+
+  unsigned of(DiagnosticSeverity Severity) const {
+    switch (Severity) {
+    case DS_Error:
+      return Error;
+    case DS_Warning:
+      return Warning;
+    case DS_Remark:
+      return Remark;
+    case DS_Note:
+      return Note;
+    }
+    llvm_unreachable("the switch covers every severity");
+  }
+};
+
+static constexpr SeverityIds PluginIds = {diag::err_fe_backend_plugin, diag::warn_fe_backend_plugin,
+                                          diag::remark_fe_backend_plugin,
+                                          diag::note_fe_backend_plugin};
+static constexpr SeverityIds LinkingIds = {diag::err_fe_linking_module,
+                                           diag::warn_fe_linking_module,
+                                           diag::remark_fe_backend_plugin,
+                                           diag::note_fe_linking_module};
+static constexpr SeverityIds InlineAsmIds = {diag::err_fe_inline_asm, diag::warn_fe_inline_asm,
+                                             diag::remark_fe_backend_plugin,
+                                             diag::note_fe_inline_asm};
+static constexpr SeverityIds SourceIds = {diag::err_fe_source_mgr, diag::warn_fe_source_mgr,
+                                          diag::remark_fe_backend_plugin,
+                                          diag::note_fe_source_mgr};
+
+static std::string print(const DiagnosticInfo &Info) {
+  std::string Message;
+  raw_string_ostream OS(Message);
+  DiagnosticPrinterRawOStream Printer(OS);
+  Info.print(Printer);
+  return Message;
+}
+
+bool BackendDiagnostics::handleDiagnostics(const DiagnosticInfo &Info) {
+  DiagnosticsEngine &Diags = engine();
+  switch (Info.getKind()) {
+  case DK_InlineAsm:
+    Diags.Report(InlineAsmIds.of(Info.getSeverity()))
+        << cast<DiagnosticInfoInlineAsm>(Info).getMsgStr().str();
+    break;
+  case DK_SrcMgr: {
+    const auto &Source = cast<DiagnosticInfoSrcMgr>(Info);
+    reportSourceManager(Source.getSMDiag(), Source.isInlineAsmDiag(), Info.getSeverity());
+    break;
+  }
+  case DK_StackSize: {
+    const auto &Stack = cast<DiagnosticInfoStackSize>(Info);
+    Diags.Report(diag::warn_fe_frame_larger_than)
+        << static_cast<unsigned>(Stack.getStackSize()) << static_cast<unsigned>(Stack.getStackLimit())
+        << demangle(Stack.getFunction().getName().str());
+    break;
+  }
+  case DK_ResourceLimit: {
+    const auto &Resource = cast<DiagnosticInfoResourceLimit>(Info);
+    Diags.Report(diag::warn_fe_backend_resource_limit)
+        << Resource.getResourceName() << static_cast<unsigned>(Resource.getResourceSize())
+        << static_cast<unsigned>(Resource.getResourceLimit())
+        << demangle(Resource.getFunction().getName().str());
+    break;
+  }
+  case DK_Linker: {
+    std::string Module = "<unknown>";
+    Diags.Report(LinkingIds.of(Info.getSeverity())) << Module << print(Info);
+    break;
+  }
+  case DK_Unsupported:
+    Diags.Report(Info.getSeverity() == DS_Error ? diag::err_fe_backend_unsupported
+                                                : diag::warn_fe_backend_unsupported)
+        << print(Info);
+    break;
+  case DK_DontCall: {
+    const auto &Call = cast<DiagnosticInfoDontCall>(Info);
+    Diags.Report(Info.getSeverity() == DS_Error ? diag::err_fe_backend_error_attr
+                                                : diag::warn_fe_backend_warning_attr)
+        << demangle(Call.getFunctionName().str()) << Call.getNote();
+    break;
+  }
+  case DK_OptimizationRemark:
+  case DK_OptimizationRemarkMissed:
+  case DK_OptimizationRemarkAnalysis:
+  case DK_OptimizationRemarkAnalysisFPCommute:
+  case DK_OptimizationRemarkAnalysisAliasing:
+  case DK_MachineOptimizationRemark:
+  case DK_MachineOptimizationRemarkMissed:
+  case DK_MachineOptimizationRemarkAnalysis:
+    // Asked for with -Rpass, which runs clang's own action.
+    return true;
+  default:
+    Diags.Report(PluginIds.of(Info.getSeverity())) << print(Info);
+    break;
+  }
+  Result.Warnings = Engine->getClient()->getNumWarnings();
+  if (Engine->hasErrorOccurred() && Result.Error.empty())
+    Result.Error = "the backend reported errors";
+  return true;
+}
+
+void BackendDiagnostics::reportSourceManager(const SMDiagnostic &Diagnostic, bool InlineAsm,
+                                             DiagnosticSeverity Severity) {
+  // clang shows the offending line from a buffer of its own; LLVM's diagnostic carries the line, so
+  // the place comes first here and clang's engine still decides what is an error.
+  if (Diagnostic.getLineNo() > 0)
+    Text << Diagnostic.getFilename() << ':' << Diagnostic.getLineNo() << ':'
+         << Diagnostic.getColumnNo() + 1 << ": ";
+  StringRef Message = Diagnostic.getMessage();
+  Message.consume_front("error: ");
+  engine().Report((InlineAsm ? InlineAsmIds : SourceIds).of(Severity)) << Message.str();
+  if (StringRef Line = Diagnostic.getLineContents(); !Line.empty()) {
+    Text << Line << '\n';
+    Text.indent(Diagnostic.getColumnNo()) << "^\n";
+  }
+}
+
+} // namespace thinfarm

@@ -1,0 +1,42 @@
+// What one backend job hands back.
+
+#pragma once
+
+#include "rust/cxx.h"
+
+#include "llvm/ADT/SmallVector.h"
+
+#include <memory>
+#include <string>
+
+namespace thinfarm {
+
+struct StageTimes;
+
+class BackendResult {
+public:
+  BackendResult();
+  ~BackendResult();
+
+  bool ok() const { return Error.empty(); }
+  bool crashed() const { return Crashed; }
+  rust::String error() const { return rust::String::lossy(Error); }
+  rust::String diagnostics() const { return rust::String::lossy(Diagnostics); }
+  uint32_t warnings() const { return Warnings; }
+  rust::Slice<const uint8_t> object() const {
+    return {reinterpret_cast<const uint8_t *>(Object.data()), Object.size()};
+  }
+  StageTimes times() const;
+
+  // Why the job failed, empty if it did not.
+  std::string Error;
+  // LLVM crashed: what its locks guarded can no longer be trusted.
+  bool Crashed = false;
+  // Warnings and errors as clang words them, a line or more each.
+  std::string Diagnostics;
+  uint32_t Warnings = 0;
+  llvm::SmallVector<char, 0> Object;
+  std::unique_ptr<StageTimes> Times;
+};
+
+} // namespace thinfarm

@@ -1,0 +1,321 @@
+// One ThinLTO backend job: load, import, optimise, generate code, all on the calling thread.
+//
+// It follows `CodeGenAction::loadModule` and `ExecuteAction` (clang/lib/CodeGen/CodeGenAction.cpp)
+// and `runThinLTOBackend` (clang/lib/CodeGen/BackendUtil.cpp). Where it does otherwise, to save time
+// or memory, the object is the same and the reason is given.
+
+#include "bridge.h"
+#include "clock.h"
+#include "diagnostics.h"
+#include "guard.h"
+#include "llvm-build/src/bridge.rs.h"
+#include "names.h"
+
+#include "clang/Basic/DiagnosticFrontend.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/LTO/Config.h"
+#include "llvm/LTO/LTOBackend.h"
+#include "llvm/Support/Caching.h"
+#include "llvm/Support/CodeGen.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/IPO/FunctionImport.h"
+
+using namespace llvm;
+
+namespace thinfarm {
+
+BackendResult::BackendResult() : Times(std::make_unique<StageTimes>()) {}
+BackendResult::~BackendResult() = default;
+StageTimes BackendResult::times() const { return *Times; }
+
+// --- Inputs
+
+std::unique_ptr<BitcodeModule> open_bitcode(rust::Slice<const uint8_t> Bytes, rust::Str Id,
+                                            rust::String &Error) {
+  StringRef Contents(reinterpret_cast<const char *>(Bytes.data()), Bytes.size());
+  auto Result = std::make_unique<BitcodeModule>(ref(Id).str(), MemoryBufferRef(Contents, ""));
+  GuardOutcome Guard = runGuarded([&] {
+    Expected<std::vector<llvm::BitcodeModule>> Modules = getBitcodeModuleList(Result->Buffer);
+    if (!Modules) {
+      Error = rust::String::lossy(toString(Modules.takeError()));
+      return;
+    }
+    if (Modules->empty()) {
+      Error = "the file holds no bitcode module";
+      return;
+    }
+    if (llvm::BitcodeModule *Thin = lto::findThinLTOModule(*Modules))
+      Result->Thin = *Thin;
+  });
+  if (!Guard.Error.empty())
+    Error = rust::String::lossy(Guard.Error);
+  return Error.empty() ? std::move(Result) : nullptr;
+}
+
+ModuleFacts BitcodeModule::facts() const {
+  ModuleFacts Facts;
+  Facts.is_thin_lto = Thin.has_value();
+  runGuarded([&] {
+    Expected<std::string> Triple = getBitcodeTargetTriple(Buffer);
+    if (Triple)
+      Facts.triple = rust::String::lossy(*Triple);
+    else
+      consumeError(Triple.takeError());
+    Expected<std::string> Producer = getBitcodeProducerString(Buffer);
+    if (Producer)
+      Facts.producer = rust::String::lossy(*Producer);
+    else
+      consumeError(Producer.takeError());
+  });
+  return Facts;
+}
+
+std::unique_ptr<SummaryIndex> read_index(rust::Slice<const uint8_t> Bytes, rust::Str Id,
+                                         rust::String &Error) {
+  auto Result = std::make_unique<SummaryIndex>();
+  if (Bytes.size() == 0)
+    return Result;
+  StringRef Contents(reinterpret_cast<const char *>(Bytes.data()), Bytes.size());
+  GuardOutcome Guard = runGuarded([&] {
+    if (llvm::Error E =
+            getModuleSummaryIndex(MemoryBufferRef(Contents, ref(Id))).moveInto(Result->Index))
+      Error = rust::String::lossy(toString(std::move(E)));
+  });
+  if (!Guard.Error.empty())
+    Error = rust::String::lossy(Guard.Error);
+  return Error.empty() ? std::move(Result) : nullptr;
+}
+
+Imports SummaryIndex::imports(rust::Str ModuleId) const {
+  Imports Result;
+  if (!Index)
+    return Result;
+  Result.skip = Index->skipModuleByDistributedBackend();
+  SmallVector<StringRef, 16> Sources;
+  for (const auto &Global : *Index)
+    for (const auto &Summary : Global.second.getSummaryList()) {
+      if (Summary->modulePath() == ref(ModuleId))
+        continue;
+      Sources.push_back(Summary->modulePath());
+      if (Summary->importType() == GlobalValueSummary::Definition &&
+          isa<FunctionSummary>(Summary->getBaseObject()))
+        ++Result.functions;
+    }
+  llvm::sort(Sources);
+  Sources.erase(llvm::unique(Sources), Sources.end());
+  for (StringRef Source : Sources)
+    Result.sources.push_back(rust::String::lossy(Source.data(), Source.size()));
+  return Result;
+}
+
+std::unique_ptr<ImportMap> new_import_map() { return std::make_unique<ImportMap>(); }
+
+void ImportMap::add(const BitcodeModule &Module) {
+  if (Module.Thin)
+    Modules.insert({StringRef(Module.Id), *Module.Thin});
+}
+
+// --- Options
+
+static void fillTargetOptions(const CodegenOptions &O, const JobFiles &F, TargetOptions &T) {
+  T.ThreadModel = value(ThreadModels, ref(O.thread_model));
+  T.FloatABIType = StringSwitch<FloatABI::ABIType>(ref(O.float_abi))
+                       .Cases({"soft", "softfp"}, FloatABI::Soft)
+                       .Case("hard", FloatABI::Hard)
+                       .Default(FloatABI::Default);
+  T.AllowFPOpFusion = value(FpOpFusions, ref(O.fp_op_fusion));
+  T.BinutilsVersion = TargetMachine::parseBinutilsVersion(ref(O.binutils_version));
+  T.UseInitArray = O.use_init_array;
+  T.DisableIntegratedAS = O.disable_integrated_as;
+  T.EABIVersion = value(EabiVersions, ref(O.eabi_version));
+  T.ExceptionModel = value(ExceptionModels, ref(O.exception_model));
+  T.NoInfsFPMath = O.no_infs_fp_math;
+  T.NoNaNsFPMath = O.no_nans_fp_math;
+  T.NoZerosInBSS = O.no_zero_initialized_in_bss;
+  T.BBAddrMap = O.bb_addr_map;
+  StringRef BBSections = ref(O.bb_sections);
+  T.BBSections = StringSwitch<BasicBlockSection>(BBSections)
+                     .Case("all", BasicBlockSection::All)
+                     .StartsWith("list=", BasicBlockSection::List)
+                     .Default(BasicBlockSection::None);
+  if (BBSections.consume_front("list=")) {
+    ErrorOr<std::unique_ptr<MemoryBuffer>> List = MemoryBuffer::getFile(BBSections);
+    if (!List)
+      report_fatal_error("cannot read the basic block section list '" + BBSections +
+                         "': " + List.getError().message());
+    T.BBSectionsFuncListBuf = std::move(*List);
+  }
+  T.EnableMachineFunctionSplitter = O.split_machine_functions;
+  T.EnableStaticDataPartitioning = O.partition_static_data_sections;
+  T.FunctionSections = O.function_sections;
+  T.DataSections = O.data_sections;
+  T.IgnoreXCOFFVisibility = O.ignore_xcoff_visibility;
+  T.UniqueSectionNames = O.unique_section_names;
+  T.UniqueBasicBlockSectionNames = O.unique_basic_block_section_names;
+  T.SeparateNamedSections = O.separate_named_sections;
+  T.TLSSize = O.tls_size;
+  T.EnableTLSDESC = O.enable_tlsdesc;
+  T.EmulatedTLS = O.emulated_tls;
+  T.DebuggerTuning = value(DebuggerKinds, ref(O.debugger_tuning));
+  T.EmitStackSizeSection = O.stack_size_section;
+  T.EmitAddrsig = O.addrsig;
+  T.ForceDwarfFrameSection = O.force_dwarf_frame_section;
+  T.EmitCallGraphSection = O.call_graph_section;
+  T.EmitCallSiteInfo = O.emit_call_site_info;
+  T.EnableAIXExtendedAltivecABI = O.enable_aix_extended_altivec_abi;
+  T.XRayFunctionIndex = O.xray_function_index;
+  T.LoopAlignment = O.loop_alignment;
+  T.DebugStrictDwarf = O.debug_strict_dwarf;
+  T.ObjectFilenameForDebug = str(F.object_filename_for_debug);
+  T.Hotpatch = O.hotpatch;
+  T.JMCInstrument = O.jmc_instrument;
+  T.XCOFFReadOnlyPointers = O.xcoff_read_only_pointers;
+  T.VecLib = value(VectorLibraries, ref(O.vector_library));
+  T.SwiftAsyncFramePointer = value(SwiftAsyncFramePointers, ref(O.swift_async_frame_pointer));
+  T.MisExpect = O.mis_expect;
+}
+
+static void fillMCOptions(const CodegenOptions &O, const JobFiles &F, MCTargetOptions &MC) {
+  MC.SplitDwarfFile = str(F.split_dwarf_file);
+  MC.EmitDwarfUnwind = value(EmitDwarfUnwinds, ref(O.emit_dwarf_unwind));
+  MC.EmitCompactUnwindNonCanonical = O.emit_compact_unwind_non_canonical;
+  MC.EmitSFrameUnwind = O.emit_sframe_unwind;
+  MC.MCRelaxAll = O.relax_all;
+  MC.MCSaveTempLabels = O.save_temp_labels;
+  MC.MCUseDwarfDirectory = O.no_dwarf_directory_asm ? MCTargetOptions::DisableDwarfDirectory
+                                                    : MCTargetOptions::EnableDwarfDirectory;
+  MC.MCNoExecStack = O.no_exec_stack;
+  MC.MCIncrementalLinkerCompatible = O.incremental_linker_compatible;
+  MC.MCFatalWarnings = O.fatal_warnings;
+  MC.MCNoWarn = O.no_warn;
+  MC.AsmVerbose = O.asm_verbose;
+  MC.Dwarf64 = O.dwarf64;
+  MC.PreserveAsmComments = O.preserve_asm_comments;
+  MC.Crel = O.crel;
+  MC.ImplicitMapSyms = O.implicit_map_syms;
+  MC.X86RelaxRelocations = O.x86_relax_relocations;
+  MC.X86Sse2Avx = O.x86_sse2avx;
+  MC.CompressDebugSections = value(DebugCompressions, ref(O.compress_debug_sections));
+  // clang's 3 stands for "not specified".
+  if (O.output_asm_variant != 3)
+    MC.OutputAsmVariant = O.output_asm_variant;
+  MC.ABIName = str(O.abi);
+  MC.IASSearchPaths = strings({F.assembler_search_paths.data(), F.assembler_search_paths.size()});
+  MC.AsSecureLogFile = str(O.as_secure_log_file);
+  MC.PPCUseFullRegisterNames = O.ppc_use_full_register_names;
+}
+
+static void fillConfig(const CodegenOptions &O, const JobFiles &F, lto::Config &Conf) {
+  Conf.CPU = str(O.cpu);
+  Conf.MAttrs = strings({O.features.data(), O.features.size()});
+  Conf.CodeModel = std::nullopt;
+  if (ref(O.code_model) != "default")
+    Conf.CodeModel = value(CodeModels, ref(O.code_model));
+  Conf.RelocModel = value(RelocationModels, ref(O.relocation_model));
+  Conf.OptLevel = O.optimization_level;
+  Conf.CGOptLevel = *CodeGenOpt::getLevel(O.optimization_level);
+  fillTargetOptions(O, F, Conf.Options);
+  fillMCOptions(O, F, Conf.Options.MCOptions);
+  Conf.SampleProfile = str(O.sample_profile);
+  Conf.ProfileRemapping = str(O.profile_remapping);
+  Conf.PTO.LoopUnrolling = O.unroll_loops;
+  Conf.PTO.LoopInterchange = O.interchange_loops;
+  Conf.PTO.LoopFusion = O.fuse_loops;
+  Conf.PTO.LoopInterleaving = O.unroll_loops;
+  Conf.PTO.LoopVectorization = O.vectorize_loops;
+  Conf.PTO.SLPVectorization = O.vectorize_slp;
+  Conf.PTO.CallGraphProfile = !O.disable_integrated_as;
+  Conf.RunCSIRInstr = ref(O.cs_profile) == "generate";
+  Conf.CSIRProfile = str(O.cs_profile_path);
+  Conf.SplitDwarfFile = str(F.split_dwarf_file);
+  Conf.SplitDwarfOutput = str(F.split_dwarf_output);
+  // clang verifies the IR before and after the pipeline. It only finds bugs of LLVM, costs some 5 %
+  // of the time and changes nothing in it.
+  Conf.DisableVerify = true;
+}
+
+// --- The job
+
+static void runJob(const BitcodeModule &Module, const SummaryIndex &Index, ImportMap &Imports,
+                   const CodegenOptions &Options, const JobFiles &Files,
+                   BackendDiagnostics &Diagnostics, LLVMContext &Context, BackendResult &Result) {
+  StageClock Clock;
+  StageTimes &Times = *Result.Times;
+
+  Context.enableDebugTypeODRUniquing();
+  // clang keeps names of values in case textual IR is read or written; no object depends on them.
+  Context.setDiscardValueNames(true);
+  Expected<std::unique_ptr<llvm::Module>> Loaded =
+      llvm::BitcodeModule(*Module.Thin).parseModule(Context);
+  if (!Loaded) {
+    Result.Error = toString(Loaded.takeError());
+    return;
+  }
+  llvm::Module &M = **Loaded;
+  if (Triple Wanted(ref(Options.triple)); M.getTargetTriple() != Wanted) {
+    Diagnostics.engine().Report(clang::diag::warn_fe_override_module) << Wanted.str();
+    M.setTargetTriple(Wanted);
+  }
+  Context.setDefaultTargetCPU(ref(Options.cpu));
+  Context.setDefaultTargetFeatures(
+      join(strings({Options.features.data(), Options.features.size()}), ","));
+  Clock.end(Times.load);
+
+  DenseMap<StringRef, GVSummaryMapTy> DefinedPerModule;
+  Index.Index->collectDefinedGVSummariesPerModule(DefinedPerModule);
+  FunctionImporter::ImportIDTable ImportIds;
+  FunctionImporter::ImportMapTy ImportList(ImportIds);
+  if (!lto::initImportList(M, *Index.Index, ImportList)) {
+    Result.Error = "the index has no usable import list";
+    return;
+  }
+
+  lto::Config Conf;
+  fillConfig(Options, Files, Conf);
+  // The hooks see the module between LLVM's stages and leave it alone.
+  Conf.PostImportModuleHook = [&](unsigned, const llvm::Module &) {
+    Clock.end(Times.import);
+    return true;
+  };
+  Conf.PostOptModuleHook = [&](unsigned, const llvm::Module &) {
+    Clock.end(Times.optimise);
+    return true;
+  };
+  auto AddStream = [&](size_t, const Twine &) {
+    return std::make_unique<CachedFileStream>(std::make_unique<raw_svector_ostream>(Result.Object),
+                                              str(Files.object_filename_for_debug));
+  };
+  if (Error E = lto::thinBackend(Conf, -1, AddStream, M, *Index.Index, ImportList,
+                                 DefinedPerModule[M.getModuleIdentifier()], &Imports.Modules,
+                                 /*CodeGenOnly=*/false))
+    Result.Error = toString(std::move(E));
+  Loaded->reset();
+  Clock.end(Times.codegen);
+}
+
+std::unique_ptr<BackendResult>
+run_thin_backend(const BitcodeModule &Module, std::unique_ptr<SummaryIndex> Index,
+                 std::unique_ptr<ImportMap> Imports, const CodegenOptions &Options,
+                 const JobFiles &Files, rust::Slice<const rust::String> Cc1) {
+  auto Result = std::make_unique<BackendResult>();
+  // Made outside the guarded call: after a crash the context is in an unknown state and is leaked.
+  auto Context = std::make_unique<LLVMContext>();
+  auto Handler = std::make_unique<BackendDiagnostics>(Cc1, *Result);
+  BackendDiagnostics &Diagnostics = *Handler;
+  Context->setDiagnosticHandler(std::move(Handler));
+  GuardOutcome Guard = runGuarded([&] {
+    runJob(Module, *Index, *Imports, Options, Files, Diagnostics, *Context, *Result);
+  });
+  if (!Guard.Error.empty()) {
+    Result->Error = Guard.Error;
+    Result->Crashed = Guard.Crashed;
+    (void)Context.release();
+    (void)Index.release();
+  }
+  return Result;
+}
+
+} // namespace thinfarm

@@ -1,0 +1,103 @@
+//! One backend job, on the calling thread.
+
+use std::fmt;
+
+use cxx::UniquePtr;
+
+use crate::bitcode::{Bitcode, Index};
+use crate::bridge::ffi::{self, CodegenOptions, JobFiles, StageTimes};
+use crate::command::Cc1;
+
+/// What a successful job made.
+pub struct Compiled {
+    raw: UniquePtr<ffi::BackendResult>,
+}
+
+/// A job that made nothing.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Why, in LLVM's words.
+    pub reason: String,
+    /// Diagnostics as clang words them, a line or more each; may be empty.
+    pub diagnostics: String,
+    /// LLVM crashed rather than reported an error: locks that the job held stay held.
+    pub crashed: bool,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl Compiled {
+    fn of(raw: UniquePtr<ffi::BackendResult>) -> Result<Self, Failure> {
+        if raw.ok() {
+            return Ok(Self { raw });
+        }
+        Err(Failure { reason: raw.error(), diagnostics: raw.diagnostics(), crashed: raw.crashed() })
+    }
+
+    /// The native object. Empty if clang's own action wrote it, see [`compile_with_clang_action`].
+    pub fn object(&self) -> &[u8] {
+        self.raw.object()
+    }
+
+    /// Warnings as clang words them, a line or more each.
+    pub fn diagnostics(&self) -> String {
+        self.raw.diagnostics()
+    }
+
+    /// How many warnings there are.
+    pub fn warnings(&self) -> u32 {
+        self.raw.warnings()
+    }
+
+    /// Where the time went.
+    pub fn times(&self) -> StageTimes {
+        self.raw.times()
+    }
+}
+
+/// Compiles `module` as its `index` says, importing from `imports`, into memory. A `.dwo` goes to
+/// `files.split_dwarf_output`. `cc1` says which warnings are wanted.
+///
+/// The calling thread needs a stack of 16 MB or more: LLVM recurses deeply.
+///
+/// # Errors
+/// LLVM's reason. A crash of LLVM is a [`Failure`] too.
+///
+/// # Panics
+/// If `module` is not a ThinLTO module or the index is empty: then there is nothing to import, and
+/// [`compile_with_clang_action`] does what clang does.
+pub fn compile_with_thin_backend<'a>(
+    module: &Bitcode,
+    index: Index,
+    imports: impl IntoIterator<Item = &'a Bitcode>,
+    options: &CodegenOptions,
+    files: &JobFiles,
+    cc1: &Cc1,
+) -> Result<Compiled, Failure> {
+    assert!(module.facts().is_thin_lto && !index.is_empty(), "not a thin backend job");
+    let mut map = ffi::new_import_map();
+    for import in imports {
+        map.pin_mut().add(import.raw());
+    }
+    Compiled::of(ffi::run_thin_backend(module.raw(), index.raw, map, options, files, &cc1.0))
+}
+
+/// Runs `cc1` through clang's own code generation action, which reads and writes the files itself:
+/// the main output to `output`, a `.dwo` to `split_dwarf_output`.
+///
+/// # Errors
+/// clang's diagnostics. A crash is a [`Failure`] too.
+pub fn compile_with_clang_action(
+    cc1: &Cc1,
+    output: &str,
+    split_dwarf_output: &str,
+) -> Result<Compiled, Failure> {
+    crate::initialize();
+    Compiled::of(ffi::run_clang_action(&cc1.0, output, split_dwarf_output))
+}

@@ -1,0 +1,333 @@
+//! The declarations both sides of the bridge share; everything that crosses is plain data or an
+//! opaque handle, and errors are values (no C++ exception ever reaches Rust).
+
+#[cxx::bridge(namespace = "thinfarm")]
+#[allow(clippy::too_many_arguments)]
+pub(crate) mod ffi {
+    /// Every value of a clang command line that reaches a ThinLTO backend, and nothing else.
+    ///
+    /// The fields are those that clang 22's `BackendUtil.cpp` (`initTargetOptions` and
+    /// `runThinLTOBackend`) copies into `llvm::TargetOptions` and `llvm::lto::Config`; each is
+    /// named after the clang field it holds. Two command lines with equal `CodegenOptions` compile
+    /// the same module to the same bytes. Paths that differ from file to file are not here but in
+    /// [`JobFiles`].
+    ///
+    /// What `BackendUtil.cpp` sets and this does not hold, and why it cannot matter:
+    /// - `MCOptions.Argv0` and `CommandlineArgs` are only written to CodeView's `S_BUILDINFO` (COFF);
+    /// - `OptimizeSize` (-Os, -Oz) and `TuneCPU` reach the backend as function attributes in the
+    ///   bitcode, `runThinLTOBackend` does not read them;
+    /// - `DebugPassManager`, `VerifyEach`, remarks, statistics and plugins do not change the code:
+    ///   a command line that asks for one is run through clang's own action, see
+    ///   [`CodegenOptions::clang_action_reason`].
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    pub struct CodegenOptions {
+        /// Target triple, normalised; it overrides the module's, as in clang.
+        triple: String,
+        /// Target CPU after clang's defaults (`-march=`, `-mcpu=`).
+        cpu: String,
+        /// Every target feature clang derives from CPU and flags, `+name` or `-name`, in its order.
+        features: Vec<String>,
+        /// Target ABI (`-mabi=`), empty for the target's default.
+        abi: String,
+        /// `-O0` to `-O3`; -Os and -Oz are 2.
+        optimization_level: u32,
+        /// `static`, `pic`, `dynamic-no-pic`, `ropi`, `rwpi`, `ropi-rwpi`.
+        relocation_model: String,
+        /// `tiny`, `small`, `kernel`, `medium`, `large`, or `default`: the module's or target's own.
+        code_model: String,
+        /// `posix` or `single`.
+        thread_model: String,
+        /// `soft`, `softfp`, `hard`, or empty.
+        float_abi: String,
+        /// How far the backend fuses floating-point operations: `standard` or `fast`.
+        fp_op_fusion: String,
+        /// `-fbinutils-version=`, for example `2.35`; empty for the newest known.
+        binutils_version: String,
+        /// `.init_array` rather than `.ctors`.
+        use_init_array: bool,
+        /// Assembly is left to another assembler (`-fno-integrated-as`).
+        disable_integrated_as: bool,
+        /// `default`, `4`, `5`, `gnu`, or `unknown`.
+        eabi_version: String,
+        /// `none`, `dwarf`, `sjlj`, `seh`, `wasm`.
+        exception_model: String,
+        /// Infinities need not be honoured.
+        no_infs_fp_math: bool,
+        /// NaNs need not be honoured.
+        no_nans_fp_math: bool,
+        /// Zero-initialised data stays out of `.bss`.
+        no_zero_initialized_in_bss: bool,
+        /// `-fbasic-block-address-map`.
+        bb_addr_map: bool,
+        /// `-fbasic-block-sections=`: `all`, `none`, or `list=PATH`.
+        bb_sections: String,
+        /// `-fsplit-machine-functions`.
+        split_machine_functions: bool,
+        /// `-fpartition-static-data-sections`.
+        partition_static_data_sections: bool,
+        /// `-ffunction-sections`.
+        function_sections: bool,
+        /// `-fdata-sections`.
+        data_sections: bool,
+        /// `-mignore-xcoff-visibility`.
+        ignore_xcoff_visibility: bool,
+        /// `-funique-section-names`.
+        unique_section_names: bool,
+        /// `-funique-basic-block-section-names`.
+        unique_basic_block_section_names: bool,
+        /// `-fseparate-named-sections`.
+        separate_named_sections: bool,
+        /// `-mtls-size=`, bits.
+        tls_size: u32,
+        /// `-mtls-dialect=gnu2|desc`.
+        enable_tlsdesc: bool,
+        /// `-femulated-tls`.
+        emulated_tls: bool,
+        /// `default`, `gdb`, `lldb`, `sce`, `dbx`.
+        debugger_tuning: String,
+        /// `-fstack-size-section`.
+        stack_size_section: bool,
+        /// `-faddrsig`.
+        addrsig: bool,
+        /// `-fforce-dwarf-frame`.
+        force_dwarf_frame_section: bool,
+        /// `-fexperimental-call-graph-section`.
+        call_graph_section: bool,
+        /// Call site information for debuggers (`-O1` and up with `-g`).
+        emit_call_site_info: bool,
+        /// `-mabi=vec-extabi` on AIX.
+        enable_aix_extended_altivec_abi: bool,
+        /// `-fxray-function-index`.
+        xray_function_index: bool,
+        /// `-falign-loops=`, log2 of bytes.
+        loop_alignment: u32,
+        /// `-gstrict-dwarf`.
+        debug_strict_dwarf: bool,
+        /// `-fms-hotpatch`.
+        hotpatch: bool,
+        /// `-fjmc`.
+        jmc_instrument: bool,
+        /// `-mxcoff-roptr`.
+        xcoff_read_only_pointers: bool,
+        /// `-fveclib=`: LLVM's name of the vector library, `none` without one.
+        vector_library: String,
+        /// `auto`, `always` or `never`.
+        swift_async_frame_pointer: String,
+        /// `-femit-dwarf-unwind=`: `always`, `no-compact-unwind` or `default`.
+        emit_dwarf_unwind: String,
+        /// `-femit-compact-unwind-non-canonical`.
+        emit_compact_unwind_non_canonical: bool,
+        /// `-Wa,--gsframe`.
+        emit_sframe_unwind: bool,
+        /// `-mrelax-all`.
+        relax_all: bool,
+        /// `-Wa,-L`.
+        save_temp_labels: bool,
+        /// `-fno-dwarf-directory-asm`.
+        no_dwarf_directory_asm: bool,
+        /// `-Wa,--noexecstack`.
+        no_exec_stack: bool,
+        /// `-mincremental-linker-compatible`.
+        incremental_linker_compatible: bool,
+        /// `-Wa,--fatal-warnings`.
+        fatal_warnings: bool,
+        /// `-Wa,--no-warn`.
+        no_warn: bool,
+        /// Comments in assembly output.
+        asm_verbose: bool,
+        /// `-gdwarf64`.
+        dwarf64: bool,
+        /// Comments of inline assembly are kept.
+        preserve_asm_comments: bool,
+        /// `-Wa,--crel`.
+        crel: bool,
+        /// `-Wa,-mmapsyms=implicit`.
+        implicit_map_syms: bool,
+        /// `-Wa,-mrelax-relocations=`.
+        x86_relax_relocations: bool,
+        /// `-Wa,-msse2avx`.
+        x86_sse2avx: bool,
+        /// `-gz=`: `none`, `zlib` or `zstd`.
+        compress_debug_sections: String,
+        /// `-masm=`: 0 AT&T, 1 Intel, 3 not given.
+        output_asm_variant: u32,
+        /// Full register names in PowerPC assembly.
+        ppc_use_full_register_names: bool,
+        /// `-Wmisexpect` needs the backend's help.
+        mis_expect: bool,
+        /// Log of `.secure_log_unique`.
+        as_secure_log_file: String,
+        /// `-funroll-loops`; interleaving follows it, for historical reasons.
+        unroll_loops: bool,
+        /// `-floop-interchange`.
+        interchange_loops: bool,
+        /// `-fexperimental-loop-fusion`.
+        fuse_loops: bool,
+        /// `-fvectorize`.
+        vectorize_loops: bool,
+        /// `-fslp-vectorize`.
+        vectorize_slp: bool,
+        /// Context-sensitive profile: `none`, `generate` or `use`.
+        cs_profile: String,
+        /// Where a context-sensitive profile is written to or read from.
+        cs_profile_path: String,
+        /// `-fprofile-sample-use=`.
+        sample_profile: String,
+        /// `-fprofile-remapping-file=`.
+        profile_remapping: String,
+        /// `-mllvm` options, which LLVM keeps for the whole process.
+        llvm_args: Vec<String>,
+        /// Why such a job is run through clang's own code generation action rather than the thin
+        /// backend alone: empty, or the feature, for example `-S`. Same bytes, fewer shortcuts.
+        clang_action_reason: String,
+    }
+
+    /// The paths of one command line that belong to one file rather than to how it is compiled.
+    #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    pub struct JobFiles {
+        /// `-fthinlto-index=`, empty without one.
+        index: String,
+        /// `-o`; empty or `-` is standard output.
+        output: String,
+        /// The input, as given.
+        input: String,
+        /// The name of the `.dwo` as the object records it; empty without split DWARF.
+        split_dwarf_file: String,
+        /// Where the `.dwo` is written; empty for none.
+        split_dwarf_output: String,
+        /// Name of the object recorded in CodeView debug information.
+        object_filename_for_debug: String,
+        /// Where inline assembly's `.include` and `.incbin` look.
+        assembler_search_paths: Vec<String>,
+        /// Files written beside the object: optimisation record, time trace, stack usage.
+        side_outputs: Vec<String>,
+    }
+
+    /// What clang's driver made of a command line.
+    #[derive(Clone, Debug, Default)]
+    pub struct DriverOutcome {
+        /// The cc1 command line of the one compile job; empty on failure.
+        cc1: Vec<String>,
+        /// Diagnostics as clang prints them, one or more lines.
+        diagnostics: String,
+        /// Why the command line cannot be one in-process job; empty when it can.
+        refusal: String,
+        /// The driver did everything itself (`--version`).
+        compiles_nothing: bool,
+        /// The arguments with `@file`s expanded.
+        arguments: Vec<String>,
+        /// Where each option starts in `arguments`, then their number.
+        option_starts: Vec<u32>,
+    }
+
+    /// What a cc1 command line means to a backend.
+    pub struct Cc1Outcome {
+        /// Whether the command line is valid.
+        ok: bool,
+        /// Diagnostics as clang prints them.
+        diagnostics: String,
+        /// The options, meaningful if `ok`.
+        options: CodegenOptions,
+        /// The files, meaningful if `ok`.
+        files: JobFiles,
+    }
+
+    /// Facts of one bitcode module, read without building IR.
+    #[derive(Clone, Debug, Default)]
+    pub struct ModuleFacts {
+        /// Target triple.
+        triple: String,
+        /// Producer, for example `LLVM22.1.8`.
+        producer: String,
+        /// Whether the file has a module with a ThinLTO summary.
+        is_thin_lto: bool,
+    }
+
+    /// A function or variable count and the modules an index imports from.
+    #[derive(Clone, Debug, Default)]
+    pub struct Imports {
+        /// Module ids to import from, each once, sorted.
+        sources: Vec<String>,
+        /// Functions whose definition is imported.
+        functions: u32,
+        /// The index says that nothing of this module is needed: an empty object is written.
+        skip: bool,
+    }
+
+    /// Seconds of one stage.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+    pub struct StageTime {
+        /// Wall seconds.
+        wall: f64,
+        /// CPU seconds of the thread.
+        cpu: f64,
+    }
+
+    /// Where a backend job spent its time; see `cpp/clock.h`, the only place it is measured.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+    pub struct StageTimes {
+        /// Reading the module's bitcode.
+        load: StageTime,
+        /// Reading the index, promoting, internalising and importing.
+        import: StageTime,
+        /// The optimisation pipeline.
+        optimise: StageTime,
+        /// Code generation into memory, and freeing the IR.
+        codegen: StageTime,
+    }
+
+    unsafe extern "C++" {
+        include!("llvm-build/cpp/bridge.h");
+
+        /// A parsed combined index of one module.
+        type SummaryIndex;
+        /// The bitcode module of one file that backends compile and import from.
+        type BitcodeModule;
+        /// The modules that one job may import from.
+        type ImportMap;
+        /// What a job made: object bytes, diagnostics, times.
+        type BackendResult;
+
+        /// Registers every target and the crash handlers; idempotent.
+        fn initialize();
+        /// Applies `-mllvm` options; returns LLVM's complaint or an empty string.
+        fn set_llvm_args(args: &[String]) -> String;
+        /// Whether debug info of bitcode is taken as valid instead of verified on load.
+        fn set_trust_debug_info(trust: bool);
+        /// The commit or release of the linked clang, for example `Debian clang version 22.1.8`.
+        fn clang_version() -> String;
+
+        fn run_driver(args: &[String], clang: &str, program: &str, check_inputs: bool) -> DriverOutcome;
+        fn parse_cc1(args: &[String]) -> Cc1Outcome;
+
+        fn open_bitcode(bytes: &[u8], id: &str, error: &mut String) -> UniquePtr<BitcodeModule>;
+        fn facts(self: &BitcodeModule) -> ModuleFacts;
+        fn read_index(bytes: &[u8], id: &str, error: &mut String) -> UniquePtr<SummaryIndex>;
+        fn imports(self: &SummaryIndex, module_id: &str) -> Imports;
+
+        fn new_import_map() -> UniquePtr<ImportMap>;
+        fn add(self: Pin<&mut ImportMap>, module: &BitcodeModule);
+
+        fn run_thin_backend(
+            module: &BitcodeModule,
+            index: UniquePtr<SummaryIndex>,
+            imports: UniquePtr<ImportMap>,
+            options: &CodegenOptions,
+            files: &JobFiles,
+            cc1: &[String],
+        ) -> UniquePtr<BackendResult>;
+        fn run_clang_action(
+            cc1: &[String],
+            output: &str,
+            split_dwarf_output: &str,
+        ) -> UniquePtr<BackendResult>;
+
+        fn ok(self: &BackendResult) -> bool;
+        fn crashed(self: &BackendResult) -> bool;
+        fn error(self: &BackendResult) -> String;
+        fn diagnostics(self: &BackendResult) -> String;
+        fn warnings(self: &BackendResult) -> u32;
+        fn object(self: &BackendResult) -> &[u8];
+        fn times(self: &BackendResult) -> StageTimes;
+    }
+}

@@ -1,0 +1,108 @@
+//! clang's command lines, parsed by clang.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::bridge::ffi;
+use crate::bridge::ffi::{CodegenOptions, JobFiles};
+
+/// A cc1 command line: what clang's driver hands to its compiler proper.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Cc1(pub(crate) Vec<String>);
+
+impl Cc1 {
+    /// The arguments, `-cc1` first.
+    pub fn args(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// What the driver made of a command line.
+#[derive(Clone, Debug)]
+pub struct Driven {
+    /// The compile job.
+    pub cc1: Cc1,
+    /// Warnings, as clang prints them; empty without any.
+    pub warnings: String,
+    /// The arguments with `@file`s expanded.
+    pub arguments: Vec<String>,
+    /// Where each option with its values stands in `arguments`.
+    pub options: Vec<Range<usize>>,
+}
+
+/// What a cc1 command line says to a backend.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// How to generate code.
+    pub options: CodegenOptions,
+    /// The paths of this one job.
+    pub files: JobFiles,
+    /// Warnings, as clang prints them; empty without any.
+    pub warnings: String,
+}
+
+/// A command line that is not one backend job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommandError {
+    /// clang rejects it; its diagnostics, one or more lines.
+    Rejected(String),
+    /// clang accepts it, but it is more or other than one compile job in this process.
+    Unsupported(String),
+    /// clang did all it was asked to (`--version`, `--help`); there is nothing to compile.
+    NothingToDo(String),
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejected(diagnostics) => f.write_str(diagnostics.trim_end()),
+            Self::NothingToDo(_) => f.write_str("the command line compiles nothing"),
+            Self::Unsupported(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl std::error::Error for CommandError {}
+
+/// How clang's driver is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Driver<'a> {
+    /// The clang to pretend to be: its resource directory is found from it.
+    pub clang: &'a str,
+    /// Begins each diagnostic.
+    pub program: &'a str,
+    /// Whether an input that does not exist is an error.
+    pub check_inputs: bool,
+}
+
+/// Runs clang's driver on `args` (without the program's name).
+///
+/// # Errors
+/// clang's own diagnostics, or the reason why the command is not one in-process job.
+pub fn drive(driver: Driver<'_>, args: &[String]) -> Result<Driven, CommandError> {
+    let outcome = ffi::run_driver(args, driver.clang, driver.program, driver.check_inputs);
+    if outcome.compiles_nothing {
+        return Err(CommandError::NothingToDo(outcome.diagnostics));
+    }
+    if !outcome.refusal.is_empty() {
+        return Err(CommandError::Unsupported(outcome.refusal));
+    }
+    if outcome.cc1.is_empty() {
+        return Err(CommandError::Rejected(outcome.diagnostics));
+    }
+    let options = outcome.option_starts.windows(2).map(|pair| pair[0] as usize..pair[1] as usize).collect();
+    Ok(Driven { cc1: Cc1(outcome.cc1), warnings: outcome.diagnostics, arguments: outcome.arguments, options })
+}
+
+/// Parses a cc1 command line.
+///
+/// # Errors
+/// clang's own diagnostics.
+pub fn parse_cc1(cc1: &Cc1) -> Result<Parsed, CommandError> {
+    crate::initialize();
+    let outcome = ffi::parse_cc1(&cc1.0);
+    if !outcome.ok {
+        return Err(CommandError::Rejected(outcome.diagnostics));
+    }
+    Ok(Parsed { options: outcome.options, files: outcome.files, warnings: outcome.diagnostics })
+}

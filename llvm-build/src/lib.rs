@@ -1,0 +1,24 @@
+//! The one door to LLVM 22.
+//!
+//! This crate finds LLVM, compiles the C++ bridge in `cpp/`, decides what is linked and exposes a
+//! safe API; no other crate of the workspace has `unsafe`, FFI or C++. The bridge exists because
+//! LLVM's C API, and so [`inkwell`], knows neither clang's option parsing nor `lto::thinBackend`;
+//! what the C API does know ([`targets`], [`llvm_version`]) is asked through inkwell.
+//!
+//! Nothing here has an opinion: which module, in which order, on which thread and what to do about
+//! a failure is decided by the caller.
+
+mod backend;
+mod bitcode;
+mod bridge;
+mod command;
+mod process;
+
+pub use backend::{Compiled, Failure, compile_with_clang_action, compile_with_thin_backend};
+pub use bitcode::{Bitcode, Index, OpenError};
+pub use bridge::ffi::{CodegenOptions, Imports, JobFiles, ModuleFacts, StageTime, StageTimes};
+pub use command::{Cc1, CommandError, Driven, Driver, Parsed, drive, parse_cc1};
+pub use process::{
+    LLVM_MAJOR, build_bindir, build_version, clang_version, initialize, llvm_version, set_llvm_args,
+    set_trust_debug_info, targets,
+};

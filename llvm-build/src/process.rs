@@ -1,0 +1,65 @@
+//! What LLVM keeps once per process.
+
+use std::path::Path;
+
+use inkwell::targets::Target;
+
+use crate::bridge::ffi;
+
+/// The LLVM release this crate binds.
+pub const LLVM_MAJOR: u32 = 22;
+
+/// Registers every target of the linked LLVM and installs its crash handlers. Idempotent, cheap
+/// after the first call; every entry point of this crate that needs it calls it.
+pub fn initialize() {
+    ffi::initialize();
+}
+
+/// Applies options given to clang after `-mllvm`. LLVM keeps them for the whole process, so this
+/// must happen before any job runs and cannot be undone.
+///
+/// # Errors
+/// LLVM's own complaint about an unknown option or a wrong value.
+pub fn set_llvm_args(args: &[String]) -> Result<(), String> {
+    let complaint = ffi::set_llvm_args(args);
+    if complaint.is_empty() { Ok(()) } else { Err(complaint) }
+}
+
+/// Whether debug info in bitcode is trusted (`-disable-auto-upgrade-debug-info`) or verified when a
+/// module is loaded or imported from, which costs RocksDB a third of its import time.
+///
+/// The setting belongs to the process; change it only while no job runs, and trust only bitcode
+/// that this very LLVM release wrote.
+pub fn set_trust_debug_info(trust: bool) {
+    ffi::set_trust_debug_info(trust);
+}
+
+/// The linked LLVM's version: major, minor, patch.
+pub fn llvm_version() -> (u32, u32, u32) {
+    inkwell::support::get_llvm_version()
+}
+
+/// The linked clang's full version line.
+pub fn clang_version() -> String {
+    ffi::clang_version()
+}
+
+/// The version of the LLVM found when this crate was built, for example `22.1.8`.
+pub fn build_version() -> &'static str {
+    env!("THINFARM_LLVM_VERSION")
+}
+
+/// The directory of programs of the LLVM found when this crate was built.
+pub fn build_bindir() -> &'static Path {
+    Path::new(env!("THINFARM_LLVM_BINDIR"))
+}
+
+/// Names of the registered targets, as `clang --print-targets` spells them, sorted.
+pub fn targets() -> Vec<String> {
+    initialize();
+    let mut names: Vec<String> = std::iter::successors(Target::get_first(), |target| target.get_next())
+        .map(|target| target.get_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}

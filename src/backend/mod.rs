@@ -1,0 +1,275 @@
+//! One backend job, on one thread: load, import, optimise, generate code, write.
+//!
+//! It knows nothing of queues and other jobs, except that they share [`Modules`].
+
+mod output;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use llvm_build::{
+    Bitcode, Imports, Index, JobFiles, OpenError, StageTime, StageTimes, compile_with_clang_action,
+    compile_with_thin_backend,
+};
+use nix::time::{ClockId, clock_gettime};
+
+pub use output::{OutputFile, abandon_outputs};
+
+use crate::input::Modules;
+use crate::options::CommandError;
+use crate::plan::Job;
+
+/// What a job did.
+#[derive(Clone, Debug, Default)]
+pub struct JobDone {
+    /// Where LLVM spent its time.
+    pub stages: StageTimes,
+    /// Writing and renaming the outputs.
+    pub write: StageTime,
+    /// Bytes of the module.
+    pub module_size: u64,
+    /// Bytes of the native object.
+    pub object_size: u64,
+    /// Functions imported.
+    pub imported_functions: u32,
+    /// Modules the index lets it import from.
+    pub import_sources: u32,
+    /// Number of warnings.
+    pub warnings: u32,
+    /// Warnings as clang words them, a line or more each; empty without any.
+    pub diagnostics: String,
+}
+
+/// Why a job made nothing.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum JobError {
+    /// The module is missing or is not bitcode.
+    #[error("cannot load the module {module}: {source}")]
+    Module {
+        /// The module id.
+        module: String,
+        /// Why.
+        source: Arc<OpenError>,
+    },
+    /// The index is missing or is not an index.
+    #[error("cannot load the index {}: {source}{}", index.display(), index_hint(source))]
+    Index {
+        /// The index file.
+        index: PathBuf,
+        /// Why.
+        source: Arc<OpenError>,
+    },
+    /// The index names a module that cannot be loaded.
+    #[error("{module} imports from {import}, which cannot be loaded: {source}")]
+    Import {
+        /// The module that is compiled.
+        module: String,
+        /// The module the index names.
+        import: String,
+        /// Why.
+        source: Arc<OpenError>,
+    },
+    /// The index imports from a file without a ThinLTO module.
+    #[error("{module} imports from {import}, which has no ThinLTO summary")]
+    ImportWithoutSummary {
+        /// The module that is compiled.
+        module: String,
+        /// The module the index names.
+        import: String,
+    },
+    /// clang rejects the command line.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// LLVM reported an error or crashed.
+    #[error("{module}: {reason}")]
+    Backend {
+        /// The module id.
+        module: String,
+        /// LLVM's words.
+        reason: String,
+        /// Diagnostics as clang words them; may be empty.
+        diagnostics: String,
+        /// LLVM crashed.
+        crashed: bool,
+    },
+    /// An output cannot be written.
+    #[error("cannot write {}: {source}", output.display())]
+    Output {
+        /// The final name.
+        output: PathBuf,
+        /// Why.
+        source: Arc<std::io::Error>,
+    },
+}
+
+fn index_hint(source: &OpenError) -> &'static str {
+    match source {
+        OpenError::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            "; was the thin link (ld.lld --thinlto-index-only) run, and is its prefix replaced?"
+        }
+        _ => "",
+    }
+}
+
+impl JobError {
+    /// Whether LLVM crashed, so that its locks cannot be trusted any more.
+    pub fn is_crash(&self) -> bool {
+        matches!(self, Self::Backend { crashed: true, .. })
+    }
+
+    /// Diagnostics as clang words them, or nothing.
+    pub fn diagnostics(&self) -> &str {
+        match self {
+            Self::Backend { diagnostics, .. } => diagnostics,
+            _ => "",
+        }
+    }
+}
+
+/// Runs one job on the calling thread, which needs a stack of [`crate::farm::STACK_SIZE`].
+///
+/// # Errors
+/// See [`JobError`]; nothing is left under the final name of an output then.
+pub fn run(job: &Job, modules: &Modules) -> Result<JobDone, JobError> {
+    let start = StageStart::now();
+    let module =
+        modules.get(&job.module).map_err(|source| JobError::Module { module: job.module.clone(), source })?;
+    let index = read_index(job)?;
+    let imports = index.imports(&job.module);
+    let sources = open_sources(job, &imports, modules)?;
+    let opened = start.elapsed();
+
+    // Before the work rather than after it: an output that cannot be written costs nothing.
+    let outputs = Outputs::create(job)?;
+    let options = job.command.codegen();
+    let compiled = if module.facts().is_thin_lto
+        && !index.is_empty()
+        && !imports.skip
+        && options.clang_action_reason.is_empty()
+    {
+        let sources = sources.iter().map(AsRef::as_ref);
+        let files = outputs.redirect(&job.command.files);
+        compile_with_thin_backend(&module, index, sources, options, &files, job.command.warning_flags())
+    } else {
+        let cc1 = job.command.cc1()?;
+        compile_with_clang_action(&cc1, &outputs.object_name(), &outputs.dwo_name())
+    };
+    let compiled = compiled.map_err(|failure| JobError::Backend {
+        module: job.module.clone(),
+        reason: failure.reason,
+        diagnostics: failure.diagnostics,
+        crashed: failure.crashed,
+    })?;
+
+    let start = StageStart::now();
+    let object_size = outputs.finish(compiled.object())?;
+    let mut done = JobDone {
+        stages: compiled.times(),
+        write: start.elapsed(),
+        module_size: module.size(),
+        object_size,
+        imported_functions: imports.functions,
+        import_sources: imports.sources.len() as u32,
+        warnings: compiled.warnings(),
+        diagnostics: compiled.diagnostics(),
+    };
+    done.stages.import.wall += opened.wall;
+    done.stages.import.cpu += opened.cpu;
+    Ok(done)
+}
+
+fn read_index(job: &Job) -> Result<Index, JobError> {
+    let failed = |source| JobError::Index { index: job.index.clone(), source: Arc::new(source) };
+    // No index at all means what an empty one does: compile without importing.
+    let bytes = if job.index.as_os_str().is_empty() {
+        Vec::new()
+    } else {
+        fs::read(&job.index).map_err(|error| failed(OpenError::Io(error)))?
+    };
+    Index::read(&bytes, &job.index.to_string_lossy()).map_err(failed)
+}
+
+fn open_sources(job: &Job, imports: &Imports, modules: &Modules) -> Result<Vec<Arc<Bitcode>>, JobError> {
+    let open = |import: &String| {
+        let source = modules.get(import).map_err(|source| JobError::Import {
+            module: job.module.clone(),
+            import: import.clone(),
+            source,
+        })?;
+        if source.facts().is_thin_lto {
+            Ok(source)
+        } else {
+            Err(JobError::ImportWithoutSummary { module: job.module.clone(), import: import.clone() })
+        }
+    };
+    imports.sources.iter().map(open).collect()
+}
+
+/// The outputs of one job, under temporary names until it has succeeded.
+struct Outputs {
+    object: OutputFile,
+    dwo: Option<OutputFile>,
+}
+
+impl Outputs {
+    fn create(job: &Job) -> Result<Self, JobError> {
+        let create = |path: &Path| {
+            OutputFile::create(path)
+                .map_err(|source| JobError::Output { output: path.to_owned(), source: Arc::new(source) })
+        };
+        let dwo = &job.command.files.split_dwarf_output;
+        Ok(Self {
+            object: create(&job.output)?,
+            dwo: (!dwo.is_empty()).then(|| create(Path::new(dwo))).transpose()?,
+        })
+    }
+
+    fn object_name(&self) -> String {
+        self.object.name()
+    }
+
+    fn dwo_name(&self) -> String {
+        self.dwo.as_ref().map(OutputFile::name).unwrap_or_default()
+    }
+
+    /// The files of a job, written where these outputs are; the name of the `.dwo` that the object
+    /// records stays.
+    fn redirect(&self, files: &JobFiles) -> JobFiles {
+        JobFiles { split_dwarf_output: self.dwo_name(), ..files.clone() }
+    }
+
+    /// Writes what is in memory, gives every output its final name and tells the object's size.
+    fn finish(self, object: &[u8]) -> Result<u64, JobError> {
+        let finish = |file: OutputFile, contents: &[u8]| {
+            let output = file.path().to_owned();
+            file.finish(contents).map_err(|source| JobError::Output { output, source: Arc::new(source) })
+        };
+        if let Some(dwo) = self.dwo {
+            finish(dwo, &[])?;
+        }
+        finish(self.object, object)
+    }
+}
+
+/// The clock of what happens outside LLVM.
+struct StageStart {
+    wall: Instant,
+    cpu: f64,
+}
+
+impl StageStart {
+    fn now() -> Self {
+        Self { wall: Instant::now(), cpu: thread_cpu_seconds() }
+    }
+
+    fn elapsed(&self) -> StageTime {
+        StageTime { wall: self.wall.elapsed().as_secs_f64(), cpu: thread_cpu_seconds() - self.cpu }
+    }
+}
+
+fn thread_cpu_seconds() -> f64 {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
+        .map_or(0.0, |time| time.tv_sec() as f64 + time.tv_nsec() as f64 * 1e-9)
+}

@@ -1,0 +1,176 @@
+//! Output files that exist under their final name only when they are whole.
+//!
+//! The bytes go to a temporary file in the same directory, which is renamed at the end. Temporaries
+//! are known to the process, so that whoever ends it early can remove them all.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tempfile::{Builder, NamedTempFile};
+
+/// The temporaries there are; `None` once [`abandon_outputs`] was called.
+static TEMPORARIES: Mutex<Option<BTreeSet<PathBuf>>> = Mutex::new(Some(BTreeSet::new()));
+
+fn known() -> MutexGuard<'static, Option<BTreeSet<PathBuf>>> {
+    TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes every temporary and lets no further output be created or finished: for a process that
+/// is about to end before its jobs have.
+pub fn abandon_outputs() {
+    for path in known().take().into_iter().flatten() {
+        // It may be renamed or removed already; there is nobody left to tell of anything else.
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// One output in the making. Dropped unfinished, it leaves nothing behind.
+#[derive(Debug)]
+pub struct OutputFile {
+    path: PathBuf,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Temporary(NamedTempFile),
+    /// A device, a pipe or standard output: there is no name to protect.
+    Direct(Option<File>),
+}
+
+impl OutputFile {
+    /// Starts writing `path`; `-` and the empty path are standard output.
+    ///
+    /// # Errors
+    /// The directory does not exist or cannot be written to.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        let place = if path == Path::new("-") || path.as_os_str().is_empty() {
+            Place::Direct(None)
+        } else if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+            return Err(io::ErrorKind::IsADirectory.into());
+        } else if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            Place::Direct(Some(File::options().write(true).open(path)?))
+        } else {
+            Place::Temporary(Self::temporary(path)?)
+        };
+        Ok(Self { path: path.to_owned(), place })
+    }
+
+    fn temporary(path: &Path) -> io::Result<NamedTempFile> {
+        let directory = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let mut prefix = std::ffi::OsString::from(".");
+        prefix.push(path.file_name().unwrap_or_default());
+        prefix.push(".");
+        let mut known = known();
+        let known = known.as_mut().ok_or(io::ErrorKind::Interrupted)?;
+        let file = Builder::new()
+            .prefix(&prefix)
+            .suffix(".tmp")
+            // What a compiler's output has: the umask decides.
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(directory)
+            // The error of a missing directory names the temporary, of which nobody has heard.
+            .map_err(|error| match error.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => io::Error::from(error.kind()),
+            })?;
+        known.insert(file.path().to_owned());
+        Ok(file)
+    }
+
+    /// The final name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the bytes go until then, for those who open the file themselves.
+    pub fn name(&self) -> String {
+        match &self.place {
+            Place::Temporary(file) => file.path().to_string_lossy().into_owned(),
+            Place::Direct(Some(_)) => self.path.to_string_lossy().into_owned(),
+            Place::Direct(None) => "-".to_owned(),
+        }
+    }
+
+    /// Writes `contents`, if any, after what others wrote, and gives the file its final name.
+    /// Returns its size.
+    ///
+    /// # Errors
+    /// The disk is full, or the name cannot be taken.
+    pub fn finish(mut self, contents: &[u8]) -> io::Result<u64> {
+        match &mut self.place {
+            Place::Direct(Some(file)) => file.write_all(contents).map(|()| contents.len() as u64),
+            Place::Direct(None) => {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(contents)?;
+                stdout.flush().map(|()| contents.len() as u64)
+            }
+            Place::Temporary(file) => {
+                file.write_all(contents)?;
+                let size = file.as_file().metadata()?.len();
+                let mut known = known();
+                let known = known.as_mut().ok_or(io::ErrorKind::Interrupted)?;
+                fs::rename(file.path(), &self.path)?;
+                known.remove(file.path());
+                Ok(size)
+            }
+        }
+    }
+}
+
+impl Drop for OutputFile {
+    fn drop(&mut self) {
+        if let Place::Temporary(file) = &self.place
+            && let Some(known) = known().as_mut()
+        {
+            known.remove(file.path());
+        }
+        // `NamedTempFile` removes the file itself; after a rename there is none.
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finished_output_is_whole_and_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.o");
+        assert_eq!(OutputFile::create(&path).unwrap().finish(b"object").unwrap(), 6);
+        assert_eq!(fs::read(&path).unwrap(), b"object");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode & 0o400, 0o400);
+    }
+
+    #[test]
+    fn an_unfinished_output_leaves_the_old_file_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.o");
+        fs::write(&path, "old").unwrap();
+        drop(OutputFile::create(&path).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_device_is_written_not_replaced() {
+        let null = Path::new("/dev/null");
+        assert_eq!(OutputFile::create(null).unwrap().finish(b"object").unwrap(), 6);
+        assert!(!fs::metadata(null).unwrap().is_file());
+    }
+
+    #[test]
+    fn a_missing_directory_is_an_error_at_once() {
+        let error = OutputFile::create(Path::new("no/such/directory/a.o")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    }
+}

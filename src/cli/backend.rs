@@ -1,0 +1,222 @@
+//! `thinfarm backend`: the backends of a whole link.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::progress::Progress;
+use super::{print, signals};
+use crate::farm::{Farm, available_cores};
+use crate::options::{CommandError, Resolver};
+use crate::plan::{IndexList, Naming, Plan, PlanError, Replacement};
+use crate::report::Report;
+use crate::toolchain::Tool;
+use crate::verify::{self, Verdict};
+
+/// Compile the modules of a thin link to native objects.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ld.lld-22 --thinlto-index-only=thinlto.list -shared -o lib.so *.o
+  thinfarm backend --list thinlto.list -- -O2 -fPIC
+  ld.lld-22 -shared -o lib.so *.thinlto-native.o
+
+  thinfarm backend -j4 --out-dir native --profile cost.json --list thinlto.list -- -O2 -g
+  thinfarm backend a.o b.o -- -O3                      these modules only
+  thinfarm backend --verify-with clang --list thinlto.list -- -O2
+
+Exit status: 0 if every object was made, 1 if one was not, 2 for a wrong command line.")]
+pub(super) struct Backend {
+    /// The file `ld.lld --thinlto-index-only=LIST` wrote; `-` is standard input.
+    #[arg(long, value_name = "LIST", required_unless_present = "modules")]
+    list: Option<PathBuf>,
+    /// Modules to compile, each with its index `MODULE.thinlto.bc` beside it.
+    #[arg(value_name = "MODULE", conflicts_with = "list")]
+    modules: Vec<String>,
+    /// Codegen options for all modules, as a clang command line. Front-end options do no harm.
+    #[arg(last = true, value_name = "CLANG FLAGS")]
+    flags: Vec<String>,
+    /// Jobs to run at once [default: the cores this process may use].
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZero<usize>>,
+    /// What replaces `.o` in the name of a native object.
+    #[arg(long, default_value = Naming::SUFFIX)]
+    suffix: String,
+    /// Write native objects under DIR, mirroring the paths of the modules.
+    #[arg(long, value_name = "DIR")]
+    out_dir: Option<PathBuf>,
+    /// lld was given this option: indexes are under another prefix.
+    #[arg(long, value_name = "OLD;NEW")]
+    thinlto_prefix_replace: Option<Replacement>,
+    /// lld was given this option: the modules have another suffix than the list says.
+    #[arg(long, value_name = "OLD;NEW")]
+    thinlto_object_suffix_replace: Option<Replacement>,
+    /// Start no further job once one has failed.
+    #[arg(long)]
+    fail_fast: bool,
+    /// Write what each job cost to FILE, as JSON.
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
+    /// Compile everything with CLANG too (a name or a path) and compare the objects.
+    #[arg(long, value_name = "CLANG")]
+    verify_with: Option<PathBuf>,
+    /// Tell of every object, and of the ten slowest at the end.
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+impl Backend {
+    pub(super) fn run(&self) -> ExitCode {
+        match self.compile() {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(Failure::Said) => ExitCode::FAILURE,
+            Err(Failure::Reason(reason)) => {
+                print::error(&reason);
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    /// Whether everything asked for was made.
+    fn compile(&self) -> Result<bool, Failure> {
+        let plan = self.plan()?;
+        let clang = self.verify_with.as_deref().map(verify::Clang::find).transpose();
+        let clang = clang.map_err(|error| Failure::Reason(error.to_string()))?;
+        signals::watch().map_err(|error| Failure::Reason(format!("cannot watch for signals: {error}")))?;
+
+        let threads = self.jobs.unwrap_or_else(available_cores);
+        let farm = Farm::default().threads(threads).fail_fast(self.fail_fast);
+        let mut progress = Progress::new(plan.jobs.len(), self.verbose);
+        let report = farm.run_with(&plan, |event| progress.hear(event));
+        progress.finish();
+        let report = report.map_err(|error| Failure::Reason(error.to_string()))?;
+
+        self.tell(&report);
+        if let Some(path) = &self.profile {
+            write_profile(path, &report)?;
+        }
+        let verified = match clang {
+            Some(clang) => tell_verdict(&clang.compare(&plan, &report, threads)),
+            None => true,
+        };
+        Ok(report.is_success() && verified)
+    }
+
+    fn plan(&self) -> Result<Plan, Failure> {
+        let naming = Naming {
+            prefix_replace: self.thinlto_prefix_replace.clone(),
+            object_suffix_replace: self.thinlto_object_suffix_replace.clone(),
+            suffix: self.suffix.clone(),
+            out_dir: self.out_dir.clone(),
+        };
+        let list = match &self.list {
+            Some(path) => IndexList::read(path).map_err(|error| Failure::Reason(error.to_string()))?,
+            None => IndexList::part(self.modules.clone()),
+        };
+        let flags: Arc<[String]> = self.flags.clone().into();
+        let mut resolver = Resolver::new(Tool::clang_for_driver());
+        let plan = Plan::for_link(&list, &naming, &flags, &mut resolver).map_err(Failure::from)?;
+        if self.out_dir.is_some() {
+            create_directories(&plan)?;
+        }
+        Ok(plan)
+    }
+
+    fn tell(&self, report: &Report) {
+        if self.verbose {
+            tell_slowest(report);
+        }
+        let failed = report.failed().count();
+        let mut summary = format!(
+            "thinfarm: {} objects in {:.2} s, {:.2} CPU s, peak {}, {} threads",
+            report.objects(),
+            report.wall.as_secs_f64(),
+            report.usage.cpu,
+            print::bytes(report.usage.peak_memory),
+            report.threads,
+        );
+        if failed > 0 {
+            summary += &format!("; {failed} failed");
+        }
+        if report.not_started() > 0 {
+            summary += &format!("; {} not started", report.not_started());
+        }
+        print::tell(summary + "\n");
+        for (_, module, _) in report.failed() {
+            print::tell(format!("thinfarm: failed: {module}\n"));
+        }
+    }
+}
+
+/// Why there is no report.
+enum Failure {
+    /// To be said.
+    Reason(String),
+    /// Said already, in clang's words.
+    Said,
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Flags(CommandError::Rejected(diagnostics)) => {
+                print::tell(diagnostics);
+                Self::Said
+            }
+            other => Self::Reason(other.to_string()),
+        }
+    }
+}
+
+fn create_directories(plan: &Plan) -> Result<(), Failure> {
+    let directories: BTreeSet<&Path> = plan.jobs.iter().filter_map(|job| job.output.parent()).collect();
+    for directory in directories {
+        fs::create_dir_all(directory)
+            .map_err(|error| Failure::Reason(format!("cannot create {}: {error}", directory.display())))?;
+    }
+    Ok(())
+}
+
+fn write_profile(path: &Path, report: &Report) -> Result<(), Failure> {
+    crate::backend::OutputFile::create(path)
+        .and_then(|file| file.finish((report.to_json() + "\n").as_bytes()))
+        .map(drop)
+        .map_err(|error| Failure::Reason(format!("cannot write {}: {error}", path.display())))
+}
+
+fn tell_slowest(report: &Report) {
+    print::tell("the slowest objects (seconds):\n");
+    print::tell("    wall    load  import     opt codegen   write  object\n");
+    for (_, module, job) in report.slowest(10) {
+        let Ok(done) = &job.result else { continue };
+        let stages = done.stages;
+        print::tell(format!(
+            "{:8.2}{:8.2}{:8.2}{:8.2}{:8.2}{:8.2}  {module}\n",
+            job.wall.as_secs_f64(),
+            stages.load.wall,
+            stages.import.wall,
+            stages.optimise.wall,
+            stages.codegen.wall,
+            done.write.wall,
+        ));
+    }
+}
+
+/// Whether all objects are clang's.
+fn tell_verdict(verdict: &Verdict) -> bool {
+    for difference in &verdict.differences {
+        print::error(difference);
+    }
+    print::tell(format!(
+        "thinfarm: verify: {} identical of {}\n",
+        verdict.identical,
+        verdict.identical + verdict.differences.len()
+    ));
+    verdict.differences.is_empty()
+}

@@ -1,0 +1,140 @@
+//! `thinfarm doctor`: what is there, whether it fits together, and what to do about what does not.
+
+use std::fmt::Write;
+use std::fs;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::print::{self, STRONG};
+use crate::farm::available_cores;
+use crate::toolchain::Tool;
+
+/// Show the linked LLVM, the clang and lld that are found, memory and cores, and what is wrong.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit status: 0 if all is well, 1 if there is a problem.")]
+pub(super) struct Doctor {
+    /// Print it as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Findings {
+    thinfarm: &'static str,
+    llvm: String,
+    clang_linked: String,
+    targets: Vec<String>,
+    clang: Result<Program, String>,
+    lld: Result<Program, String>,
+    cores: usize,
+    memory_bytes: Option<u64>,
+    memory_available_bytes: Option<u64>,
+    problems: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Program {
+    path: String,
+    version: String,
+}
+
+/// What a worker needs for a large module with debug information; RocksDB's largest takes half.
+const MEMORY_PER_WORKER: u64 = 512 << 20;
+
+impl Doctor {
+    pub(super) fn run(&self) -> ExitCode {
+        let findings = Findings::now();
+        let answered = if self.json {
+            let json = serde_json::to_string_pretty(&findings).expect("findings are plain data");
+            print::answer(&(json + "\n"))
+        } else {
+            print::answer(&findings.text())
+        };
+        if findings.problems.is_empty() { answered } else { ExitCode::FAILURE }
+    }
+}
+
+impl Findings {
+    fn now() -> Self {
+        let (major, minor, patch) = llvm_build::llvm_version();
+        let mut problems = Vec::new();
+        let mut program = |tool: Tool| match tool.find() {
+            Ok(found) => Ok(Program { path: found.path.display().to_string(), version: found.version }),
+            Err(error) => {
+                problems.push(error.to_string());
+                Err(error.to_string())
+            }
+        };
+        let (clang, lld) = (program(Tool::Clang), program(Tool::Lld));
+        let linked = llvm_build::build_version();
+        for found in [&clang, &lld].into_iter().flatten() {
+            if found.version != linked {
+                problems.push(format!(
+                    "{} is version {}, the linked LLVM {linked}: objects may differ from clang's in \
+                     detail; rebuild thinfarm after an upgrade of LLVM",
+                    found.path, found.version
+                ));
+            }
+        }
+        let cores = available_cores().get();
+        let (memory, available) = (memory("MemTotal:"), memory("MemAvailable:"));
+        if let Some(available) = available
+            && available < cores as u64 * MEMORY_PER_WORKER
+        {
+            problems.push(format!(
+                "{} of memory are available for {cores} workers; with large modules use -j{}",
+                print::bytes(available),
+                (available / MEMORY_PER_WORKER).max(1),
+            ));
+        }
+        Self {
+            thinfarm: env!("CARGO_PKG_VERSION"),
+            llvm: format!("{major}.{minor}.{patch}"),
+            clang_linked: llvm_build::clang_version(),
+            targets: llvm_build::targets(),
+            clang,
+            lld,
+            cores,
+            memory_bytes: memory,
+            memory_available_bytes: available,
+            problems,
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        let mut row = |name: &str, value: &dyn std::fmt::Display| {
+            writeln!(text, "{STRONG}{name:10}{STRONG:#} {value}").expect("strings take any text");
+        };
+        let program = |found: &Result<Program, String>| match found {
+            Ok(found) => format!("{} ({})", found.path, found.version),
+            Err(error) => error.clone(),
+        };
+        let size = |bytes: Option<u64>| bytes.map_or("unknown".to_owned(), print::bytes);
+        row("thinfarm", &self.thinfarm);
+        row("LLVM", &format_args!("{} ({})", self.llvm, self.clang_linked));
+        row("targets", &self.targets.join(" "));
+        row("clang", &program(&self.clang));
+        row("lld", &program(&self.lld));
+        row("cores", &format_args!("{} this process may use", self.cores));
+        let (total, available) = (size(self.memory_bytes), size(self.memory_available_bytes));
+        row("memory", &format_args!("{total}, {available} available"));
+        for problem in &self.problems {
+            row("problem", problem);
+        }
+        if self.problems.is_empty() {
+            row("verdict", &"no problems");
+        }
+        text
+    }
+}
+
+/// A line of the kernel's memory statistics, bytes.
+fn memory(name: &str) -> Option<u64> {
+    let statistics = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = statistics.lines().find_map(|line| line.strip_prefix(name))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}

@@ -1,0 +1,73 @@
+//! The command line: one file per subcommand, each short: parse, call the library, print.
+
+mod backend;
+mod cc;
+mod doctor;
+mod explain;
+mod pages;
+mod print;
+mod progress;
+mod response;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+/// Runs the ThinLTO backends of a link in one process, each file with its own codegen options.
+#[derive(Debug, Parser)]
+#[command(name = "thinfarm", version, long_version = long_version(), max_term_width = 100)]
+#[command(after_help = "\
+Exit status: 0 if everything asked for was made, 1 if something was not, 2 for a wrong command line.
+`thinfarm help COMMAND` has examples.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Backend(backend::Backend),
+    Cc(cc::Cc),
+    Explain(explain::Explain),
+    Doctor(doctor::Doctor),
+    Completions(pages::Completions),
+    Man(pages::Man),
+}
+
+fn long_version() -> String {
+    format!("{}\n{}", env!("CARGO_PKG_VERSION"), llvm_build::clang_version())
+}
+
+/// The `thinfarm` program.
+pub fn main() -> ExitCode {
+    let cli = match parse() {
+        Ok(cli) => cli,
+        // clap's error knows its status: 0 for --help, 2 for a wrong command line.
+        Err(error) => error.exit(),
+    };
+    match cli.command {
+        Command::Backend(backend) => backend.run(),
+        Command::Cc(cc) => cc.run(),
+        Command::Explain(explain) => explain.run(),
+        Command::Doctor(doctor) => doctor.run(),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
+    }
+}
+
+fn parse() -> Result<Cli, clap::Error> {
+    let args = response::expand(std::env::args_os())
+        .map_err(|error| Cli::command().error(clap::error::ErrorKind::Io, error))?;
+    Cli::from_arg_matches(&Cli::command().try_get_matches_from(args)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

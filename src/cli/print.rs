@@ -1,0 +1,61 @@
+//! Words for people: standard output for what was asked for, standard error for the rest.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Magenta.on_default().bold();
+/// For what is worth finding at a glance.
+pub(super) const STRONG: Style = Style::new().bold();
+
+/// Prints what was asked for. A reader that has gone away (`| head`) is not an error.
+pub(super) fn answer(text: &str) -> ExitCode {
+    let mut stdout = anstream::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(reason) => {
+            error(&format!("cannot write to standard output: {reason}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints text to standard error, whole. If that is closed there is nobody to tell.
+pub(super) fn tell(text: impl Display) {
+    let _ = anstream::stderr().lock().write_all(text.to_string().as_bytes());
+}
+
+/// `thinfarm: error: …`, in clang's format.
+pub(super) fn error(text: &dyn Display) {
+    tell(format_args!("thinfarm: {ERROR}error:{ERROR:#} {text}\n"));
+}
+
+/// `thinfarm: warning: …`, in clang's format.
+pub(super) fn warning(text: &dyn Display) {
+    tell(format_args!("thinfarm: {WARNING}warning:{WARNING:#} {text}\n"));
+}
+
+/// Bytes for people.
+pub(super) fn bytes(count: u64) -> String {
+    const KIB: u64 = 1 << 10;
+    const MIB: u64 = 1 << 20;
+    match count {
+        ..KIB => format!("{count} B"),
+        KIB..MIB => format!("{} KiB", count / KIB),
+        _ => format!("{} MiB", count / MIB),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn sizes_are_in_the_unit_that_fits() {
+        assert_eq!(super::bytes(1023), "1023 B");
+        assert_eq!(super::bytes(2048), "2 KiB");
+        assert_eq!(super::bytes(300 << 20), "300 MiB");
+    }
+}

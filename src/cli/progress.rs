@@ -1,0 +1,85 @@
+//! What a run shows while it runs: a bar on a terminal, a plain line now and then elsewhere.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::print;
+use crate::farm::Event;
+use crate::report::JobReport;
+
+/// How often a log is told that the run goes on.
+const PLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// Listens to the events of a run.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    done: usize,
+    last_line: Instant,
+    verbose: bool,
+    /// Whether a job's diagnostics name its object: several jobs report to one terminal.
+    named: bool,
+}
+
+impl Progress {
+    pub(super) fn new(jobs: usize, verbose: bool) -> Self {
+        // indicatif hides the bar where standard error is not a terminal.
+        let bar = ProgressBar::with_draw_target(Some(jobs as u64), ProgressDrawTarget::stderr());
+        let style = "[{pos}/{len}] {wide_msg} {elapsed}";
+        bar.set_style(ProgressStyle::with_template(style).expect("a template known to be right"));
+        Self { bar, done: 0, last_line: Instant::now(), verbose, named: true }
+    }
+
+    /// For a single job, whose diagnostics stand alone as clang's do.
+    pub(super) fn silent() -> Self {
+        let bar = ProgressBar::hidden();
+        Self { bar, done: 0, last_line: Instant::now(), verbose: false, named: false }
+    }
+
+    pub(super) fn hear(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Started { job } => self.bar.set_message(job.module.clone()),
+            Event::Finished { job, report } => {
+                self.done += 1;
+                self.bar.inc(1);
+                self.diagnostics(&job.module, report);
+                if let Err(error) = &report.result
+                    && self.named
+                {
+                    self.bar.suspend(|| print::error(error));
+                }
+                self.line(&job.module, report);
+            }
+            Event::Began { .. } => {}
+        }
+    }
+
+    /// A job's diagnostics, whole, under the object's name.
+    fn diagnostics(&self, module: &str, report: &JobReport) {
+        let text = match &report.result {
+            Ok(done) => done.diagnostics.as_str(),
+            Err(error) => error.diagnostics(),
+        };
+        if text.is_empty() {
+            return;
+        }
+        let name = if self.named { format!("{module}:\n") } else { String::new() };
+        self.bar.suspend(|| print::tell(format!("{name}{text}")));
+    }
+
+    fn line(&mut self, module: &str, report: &JobReport) {
+        if !self.bar.is_hidden() || !self.named {
+            return;
+        }
+        if self.verbose || self.last_line.elapsed() >= PLAIN_EVERY {
+            self.last_line = Instant::now();
+            let (done, jobs) = (self.done, self.bar.length().unwrap_or_default());
+            let seconds = report.wall.as_secs_f64();
+            print::tell(format!("[{done}/{jobs}] {module} {seconds:.2} s\n"));
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,24 @@
+//! Ctrl-C and friends: remove what is half-written, then end as the signal says.
+//!
+//! LLVM cannot be interrupted in the middle of a function, so nothing waits for the workers.
+
+use std::thread;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
+
+use crate::backend::abandon_outputs;
+
+/// Starts the thread that waits for signals.
+pub(super) fn watch() -> std::io::Result<()> {
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            abandon_outputs();
+            // The parent sees that a signal ended the process, as `make` and shells expect.
+            let _ = emulate_default_handler(signal);
+        }
+    })?;
+    Ok(())
+}

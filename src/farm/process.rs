@@ -1,0 +1,98 @@
+//! What the jobs of a run share because LLVM keeps it once per process.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{io, thread};
+
+use crate::input::Modules;
+use crate::plan::Plan;
+
+/// Why a plan cannot run in this process at all.
+#[derive(Debug, thiserror::Error)]
+pub enum FarmError {
+    /// `-mllvm` options differ.
+    #[error(
+        "{first} and {second} are compiled with different -mllvm options, which LLVM keeps for the \
+         whole process; run them in two calls"
+    )]
+    MixedLlvmArgs {
+        /// A module.
+        first: String,
+        /// A module compiled otherwise.
+        second: String,
+    },
+    /// `-mllvm` options differ from those of an earlier run.
+    #[error("this process already runs LLVM with other -mllvm options; use another process for these")]
+    OtherLlvmArgs,
+    /// LLVM does not know an `-mllvm` option.
+    #[error("{0}")]
+    LlvmArgs(String),
+    /// A worker thread could not be started.
+    #[error("cannot start a worker thread: {0}; fewer may work (-j)")]
+    Thread(io::Error),
+}
+
+/// The `-mllvm` options this process has, once any job has run.
+static LLVM_ARGS: Mutex<Option<Vec<String>>> = Mutex::new(None);
+
+/// The right to run jobs: one run at a time.
+pub(super) struct Turn {
+    _args: MutexGuard<'static, Option<Vec<String>>>,
+}
+
+/// Waits for other runs to end and gives LLVM the options of this one.
+pub(super) fn take_turn(plan: &Plan, modules: &Modules, threads: usize) -> Result<Turn, FarmError> {
+    let wanted = llvm_args(plan)?;
+    let mut known = LLVM_ARGS.lock().unwrap_or_else(PoisonError::into_inner);
+    match known.as_ref() {
+        Some(args) if args == wanted => {}
+        Some(_) => return Err(FarmError::OtherLlvmArgs),
+        None => {
+            llvm_build::initialize();
+            if !wanted.is_empty() {
+                llvm_build::set_llvm_args(wanted).map_err(FarmError::LlvmArgs)?;
+            }
+            *known = Some(wanted.to_vec());
+        }
+    }
+    llvm_build::set_trust_debug_info(is_trustworthy(plan, modules, threads));
+    Ok(Turn { _args: known })
+}
+
+fn llvm_args(plan: &Plan) -> Result<&[String], FarmError> {
+    let Some(first) = plan.jobs.first() else { return Ok(&[]) };
+    let args = &first.command.codegen().llvm_args;
+    match plan.jobs.iter().find(|job| job.command.codegen().llvm_args != *args) {
+        Some(other) => {
+            Err(FarmError::MixedLlvmArgs { first: first.module.clone(), second: other.module.clone() })
+        }
+        None => Ok(args),
+    }
+}
+
+/// Whether every module that the jobs read was written by this very LLVM, so that its debug info
+/// need not be verified. Opens the modules, which the jobs need anyway.
+///
+/// A plan that is not a whole link imports from modules it does not list; those are not known
+/// without reading every index twice, so nothing is trusted.
+fn is_trustworthy(plan: &Plan, modules: &Modules, threads: usize) -> bool {
+    if !plan.whole_link {
+        return false;
+    }
+    let ours = format!("LLVM{}", llvm_build::build_version());
+    let next = AtomicUsize::new(0);
+    let foreign = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(job) = plan.jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    // What cannot be opened is not compiled; its job says why.
+                    if modules.get(&job.module).is_ok_and(|module| module.facts().producer != ours) {
+                        foreign.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    foreign.load(Ordering::Relaxed) == 0
+}

@@ -1,0 +1,13 @@
+//! How to compile: clang command lines as [`CodegenOptions`], and where each value came from.
+//!
+//! This is the only place that knows that compiler flags exist. It does not know what they mean:
+//! clang's own driver and cc1 parser, linked into this process, say that.
+
+mod command;
+mod origin;
+mod resolver;
+
+pub use command::CompileCommand;
+pub use llvm_build::{CodegenOptions, CommandError, JobFiles};
+pub use origin::{Explained, Origin, explain};
+pub use resolver::Resolver;

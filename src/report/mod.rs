@@ -1,0 +1,97 @@
+//! What happened: the cost of every job, once recorded and told in several ways.
+
+mod profile;
+mod usage;
+
+use std::time::Duration;
+
+pub use profile::PROFILE_VERSION;
+pub use usage::Usage;
+
+use crate::backend::{JobDone, JobError};
+use crate::plan::Plan;
+
+/// What one job did and cost.
+#[derive(Clone, Debug)]
+pub struct JobReport {
+    /// Since the start of the run, how long the job waited for a worker.
+    pub queued: Duration,
+    /// From then to its end.
+    pub wall: Duration,
+    /// What it made, or why it made nothing.
+    pub result: Result<JobDone, JobError>,
+}
+
+/// The report of a run.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// One entry per job of the plan, in its order; `None` for jobs that were never started.
+    pub jobs: Vec<Option<JobReport>>,
+    /// Wall time of the run.
+    pub wall: Duration,
+    /// What the process used during the run.
+    pub usage: Usage,
+    /// Worker threads.
+    pub threads: usize,
+    modules: Vec<String>,
+    outputs: Vec<String>,
+}
+
+/// A job by position and module id, with its report.
+pub type Named<'a> = (usize, &'a str, &'a JobReport);
+
+impl Report {
+    pub(crate) fn new(
+        plan: &Plan,
+        jobs: Vec<Option<JobReport>>,
+        wall: Duration,
+        usage: Usage,
+        threads: usize,
+    ) -> Self {
+        Self {
+            jobs,
+            wall,
+            usage,
+            threads,
+            modules: plan.jobs.iter().map(|job| job.module.clone()).collect(),
+            outputs: plan.jobs.iter().map(|job| job.output.display().to_string()).collect(),
+        }
+    }
+
+    /// The jobs that ran, in plan order.
+    pub fn ran(&self) -> impl Iterator<Item = Named<'_>> {
+        self.jobs
+            .iter()
+            .zip(&self.modules)
+            .enumerate()
+            .filter_map(|(position, (job, module))| job.as_ref().map(|job| (position, module.as_str(), job)))
+    }
+
+    /// The jobs that failed, in plan order.
+    pub fn failed(&self) -> impl Iterator<Item = Named<'_>> {
+        self.ran().filter(|(_, _, job)| job.result.is_err())
+    }
+
+    /// How many objects were written.
+    pub fn objects(&self) -> usize {
+        self.ran().filter(|(_, _, job)| job.result.is_ok()).count()
+    }
+
+    /// How many jobs were never started.
+    pub fn not_started(&self) -> usize {
+        self.jobs.iter().filter(|job| job.is_none()).count()
+    }
+
+    /// Whether every job of the plan made its object.
+    pub fn is_success(&self) -> bool {
+        self.objects() == self.jobs.len()
+    }
+
+    /// The jobs that took longest, the slowest first.
+    pub fn slowest(&self, count: usize) -> Vec<Named<'_>> {
+        let mut jobs: Vec<_> = self.ran().collect();
+        jobs.sort_by_key(|(position, _, job)| (std::cmp::Reverse(job.wall), *position));
+        jobs.truncate(count);
+        jobs
+    }
+}

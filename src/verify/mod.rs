@@ -1,0 +1,160 @@
+//! The oracle: are the objects of a run those that clang writes?
+
+mod difference;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+pub use difference::{Difference, first_difference};
+
+use crate::backend::OutputFile;
+use crate::plan::{Job, Plan};
+use crate::report::Report;
+use crate::toolchain::{self, Found, Tool, ToolError};
+
+/// A clang to compare with.
+#[derive(Clone, Debug)]
+pub struct Clang {
+    found: Found,
+}
+
+/// How a comparison ended.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// Files that are the same, byte for byte.
+    pub identical: usize,
+    /// The others.
+    pub differences: Vec<Mismatch>,
+}
+
+/// A file that is not clang's.
+#[derive(Debug)]
+pub enum Mismatch {
+    /// The bytes differ. Both files are kept.
+    Differs {
+        /// thinfarm's.
+        ours: PathBuf,
+        /// clang's.
+        theirs: PathBuf,
+        /// Where they first differ.
+        difference: Difference,
+    },
+    /// clang made no object where thinfarm did, or it cannot be read.
+    NotMade {
+        /// thinfarm's.
+        ours: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Differs { ours, theirs, difference } => write!(
+                f,
+                "{} differs from clang's, which is kept as {}: {difference}",
+                ours.display(),
+                theirs.display()
+            ),
+            Self::NotMade { ours, reason } => {
+                write!(f, "{} cannot be compared with clang's: {reason}", ours.display())
+            }
+        }
+    }
+}
+
+impl Clang {
+    /// The clang called `name`: a path, or looked for where thinfarm looks for its own.
+    ///
+    /// # Errors
+    /// It is missing, does not run, or belongs to another LLVM.
+    pub fn find(name: &Path) -> Result<Self, ToolError> {
+        let found = if name == Path::new("clang") {
+            Tool::Clang.find()
+        } else {
+            toolchain::check(&toolchain::on_path(name).unwrap_or_else(|| name.to_owned()))
+        };
+        Ok(Self { found: found? })
+    }
+
+    /// Compiles every job of `report` that made an object with this clang too, `threads` at a time,
+    /// and compares what both wrote.
+    pub fn compare(&self, plan: &Plan, report: &Report, threads: NonZero<usize>) -> Verdict {
+        let jobs: Vec<&Job> = report
+            .ran()
+            .filter(|(_, _, job)| job.result.is_ok())
+            .map(|(position, _, _)| &plan.jobs[position])
+            .collect();
+        let next = AtomicUsize::new(0);
+        let verdict = Mutex::new(Verdict::default());
+        thread::scope(|scope| {
+            for _ in 0..threads.get().min(jobs.len()) {
+                scope.spawn(|| {
+                    while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let mismatches = self.compare_job(job);
+                        let mut verdict = verdict.lock().unwrap_or_else(PoisonError::into_inner);
+                        for mismatch in mismatches {
+                            match mismatch {
+                                None => verdict.identical += 1,
+                                Some(mismatch) => verdict.differences.push(mismatch),
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        verdict.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One entry for each file of the job, `None` for the same bytes.
+    fn compare_job(&self, job: &Job) -> Vec<Option<Mismatch>> {
+        let dwo = &job.command.files.split_dwarf_output;
+        let mut files = vec![job.output.as_path()];
+        if !dwo.is_empty() {
+            files.push(Path::new(dwo));
+        }
+        // Names of outputs are recorded in objects, so clang must write to the same ones. A file is
+        // whole at any time, thinfarm's or clang's, and thinfarm's at the end.
+        let run = || -> io::Result<Vec<Option<Mismatch>>> {
+            let ours = files.iter().map(fs::read).collect::<io::Result<Vec<_>>>()?;
+            let output = Command::new(&self.found.path).args(&job.command.args).output()?;
+            files.iter().zip(ours).map(|(name, ours)| settle(name, &ours, &output)).collect()
+        };
+        run().unwrap_or_else(|error| vec![Some(Mismatch::not_made(&job.output, error.to_string()))])
+    }
+}
+
+impl Mismatch {
+    fn not_made(ours: &Path, reason: String) -> Self {
+        Self::NotMade { ours: ours.to_owned(), reason }
+    }
+}
+
+/// Compares `ours` with what clang wrote to `name`. If they differ, ours gets its name back and
+/// clang's is kept beside it.
+fn settle(name: &Path, ours: &[u8], clang: &Output) -> io::Result<Option<Mismatch>> {
+    if !clang.status.success() {
+        let told = String::from_utf8_lossy(&clang.stderr);
+        let reason = format!("clang failed ({}): {}", clang.status, told.trim_end());
+        OutputFile::create(name)?.finish(ours)?;
+        return Ok(Some(Mismatch::not_made(name, reason)));
+    }
+    let Some(difference) = first_difference(&fs::read(name)?, ours) else {
+        return Ok(None);
+    };
+    let mut theirs = OsString::from(name);
+    theirs.push(".clang");
+    let theirs = PathBuf::from(theirs);
+    fs::rename(name, &theirs)?;
+    OutputFile::create(name)?.finish(ours)?;
+    Ok(Some(Mismatch::Differs { ours: name.to_owned(), theirs, difference }))
+}
