@@ -24,6 +24,8 @@ fn main() {
     bridge
         .files(SOURCES)
         .std("c++17")
+        // As the libraries were built: LLVM's inline functions must agree with them.
+        .define("NDEBUG", None)
         .warnings(true)
         .flag_if_supported("-fno-exceptions")
         .flag_if_supported("-Wno-unused-parameter");

@@ -27,7 +27,7 @@ Install these by the means of this system, then run make again:
   zlib, zstd, libxml2 and Z3 with headers, which LLVM links
                           (Debian: zlib1g-dev libzstd-dev libxml2-dev libz3-dev)
 An LLVM $major that is not on PATH is named by LLVM_SYS_221_PREFIX. Debian and Ubuntu releases that have no
-LLVM $major find it at https://apt.llvm.org
+LLVM $major find it in the package archive of the LLVM project
 EOF
     exit 1
 }

@@ -87,6 +87,7 @@ static void runAction(rust::Slice<const rust::String> Cc1, rust::Str Output,
     llvm::timeTraceProfilerCleanup();
   }
   Result.Warnings = Instance.getDiagnosticClient().getNumWarnings();
+  Result.Errors = Instance.getDiagnosticClient().getNumErrors();
   if (!Succeeded && Result.Error.empty())
     Result.Error = "the compilation reported errors";
   // clang's action has no seams between its stages to put a clock in.

@@ -9,7 +9,6 @@
 #include "llvm/Demangle/Demangle.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
-#include "llvm/IR/Function.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/VirtualFileSystem.h"
 
@@ -18,8 +17,9 @@ using namespace llvm;
 
 namespace thinfarm {
 
-BackendDiagnostics::BackendDiagnostics(rust::Slice<const rust::String> Cc1, BackendResult &Result)
-    : Cc1(Cc1), Result(Result), Text(Result.Diagnostics) {}
+BackendDiagnostics::BackendDiagnostics(StringRef ModuleId, rust::Slice<const rust::String> Cc1,
+                                       BackendResult &Result)
+    : ModuleId(ModuleId), Cc1(Cc1), Result(Result), Text(Result.Diagnostics) {}
 
 BackendDiagnostics::~BackendDiagnostics() = default;
 
@@ -66,9 +66,9 @@ static constexpr SeverityIds LinkingIds = {diag::err_fe_linking_module,
 static constexpr SeverityIds InlineAsmIds = {diag::err_fe_inline_asm, diag::warn_fe_inline_asm,
                                              diag::remark_fe_backend_plugin,
                                              diag::note_fe_inline_asm};
-static constexpr SeverityIds SourceIds = {diag::err_fe_source_mgr, diag::warn_fe_source_mgr,
-                                          diag::remark_fe_backend_plugin,
-                                          diag::note_fe_source_mgr};
+static constexpr SeverityIds StackSizeIds = {
+    diag::err_fe_backend_frame_larger_than, diag::warn_fe_backend_frame_larger_than,
+    diag::remark_fe_backend_plugin, diag::note_fe_backend_frame_larger_than};
 
 static std::string print(const DiagnosticInfo &Info) {
   std::string Message;
@@ -85,31 +85,17 @@ bool BackendDiagnostics::handleDiagnostics(const DiagnosticInfo &Info) {
     Diags.Report(InlineAsmIds.of(Info.getSeverity()))
         << cast<DiagnosticInfoInlineAsm>(Info).getMsgStr().str();
     break;
-  case DK_SrcMgr: {
-    const auto &Source = cast<DiagnosticInfoSrcMgr>(Info);
-    reportSourceManager(Source.getSMDiag(), Source.isInlineAsmDiag(), Info.getSeverity());
+  case DK_SrcMgr:
+    // Without the source that the assembly came from, clang shows LLVM's words and this.
+    cast<DiagnosticInfoSrcMgr>(Info).getSMDiag().print(nullptr, Text, /*ShowColors=*/false);
+    Diags.Report(InlineAsmIds.of(Info.getSeverity())) << "cannot compile inline asm";
     break;
-  }
-  case DK_StackSize: {
-    const auto &Stack = cast<DiagnosticInfoStackSize>(Info);
-    Diags.Report(diag::warn_fe_frame_larger_than)
-        << static_cast<unsigned>(Stack.getStackSize()) << static_cast<unsigned>(Stack.getStackLimit())
-        << demangle(Stack.getFunction().getName().str());
+  case DK_StackSize:
+    Diags.Report(StackSizeIds.of(Info.getSeverity())) << print(Info);
     break;
-  }
-  case DK_ResourceLimit: {
-    const auto &Resource = cast<DiagnosticInfoResourceLimit>(Info);
-    Diags.Report(diag::warn_fe_backend_resource_limit)
-        << Resource.getResourceName() << static_cast<unsigned>(Resource.getResourceSize())
-        << static_cast<unsigned>(Resource.getResourceLimit())
-        << demangle(Resource.getFunction().getName().str());
+  case DK_Linker:
+    Diags.Report(LinkingIds.of(Info.getSeverity())) << ModuleId << print(Info);
     break;
-  }
-  case DK_Linker: {
-    std::string Module = "<unknown>";
-    Diags.Report(LinkingIds.of(Info.getSeverity())) << Module << print(Info);
-    break;
-  }
   case DK_Unsupported:
     Diags.Report(Info.getSeverity() == DS_Error ? diag::err_fe_backend_unsupported
                                                 : diag::warn_fe_backend_unsupported)
@@ -136,26 +122,11 @@ bool BackendDiagnostics::handleDiagnostics(const DiagnosticInfo &Info) {
     Diags.Report(PluginIds.of(Info.getSeverity())) << print(Info);
     break;
   }
-  Result.Warnings = Engine->getClient()->getNumWarnings();
-  if (Engine->hasErrorOccurred() && Result.Error.empty())
+  Result.Warnings = Diags.getClient()->getNumWarnings();
+  Result.Errors = Diags.getClient()->getNumErrors();
+  if (Result.Errors > 0 && Result.Error.empty())
     Result.Error = "the backend reported errors";
   return true;
-}
-
-void BackendDiagnostics::reportSourceManager(const SMDiagnostic &Diagnostic, bool InlineAsm,
-                                             DiagnosticSeverity Severity) {
-  // clang shows the offending line from a buffer of its own; LLVM's diagnostic carries the line, so
-  // the place comes first here and clang's engine still decides what is an error.
-  if (Diagnostic.getLineNo() > 0)
-    Text << Diagnostic.getFilename() << ':' << Diagnostic.getLineNo() << ':'
-         << Diagnostic.getColumnNo() + 1 << ": ";
-  StringRef Message = Diagnostic.getMessage();
-  Message.consume_front("error: ");
-  engine().Report((InlineAsm ? InlineAsmIds : SourceIds).of(Severity)) << Message.str();
-  if (StringRef Line = Diagnostic.getLineContents(); !Line.empty()) {
-    Text << Line << '\n';
-    Text.indent(Diagnostic.getColumnNo()) << "^\n";
-  }
 }
 
 } // namespace thinfarm

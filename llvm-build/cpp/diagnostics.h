@@ -14,10 +14,6 @@
 
 #include <memory>
 
-namespace llvm {
-class SMDiagnostic;
-}
-
 namespace thinfarm {
 
 // Words and classifies what a backend reports as clang's `BackendConsumer` does, so that `-W` flags
@@ -25,7 +21,8 @@ namespace thinfarm {
 // several jobs report at once, and each one's words stay together.
 class BackendDiagnostics : public llvm::DiagnosticHandler {
 public:
-  BackendDiagnostics(rust::Slice<const rust::String> Cc1, BackendResult &Result);
+  BackendDiagnostics(llvm::StringRef ModuleId, rust::Slice<const rust::String> Cc1,
+                     BackendResult &Result);
   ~BackendDiagnostics() override;
 
   bool handleDiagnostics(const llvm::DiagnosticInfo &Info) override;
@@ -34,10 +31,8 @@ public:
   clang::DiagnosticsEngine &engine();
 
 private:
-  void reportSourceManager(const llvm::SMDiagnostic &Diagnostic, bool InlineAsm,
-                           llvm::DiagnosticSeverity Severity);
-
-  rust::Slice<const rust::String> Cc1;
+  const llvm::StringRef ModuleId;
+  const rust::Slice<const rust::String> Cc1;
   BackendResult &Result;
   llvm::raw_string_ostream Text;
   std::unique_ptr<clang::DiagnosticOptions> Options;

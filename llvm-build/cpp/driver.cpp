@@ -42,6 +42,9 @@ static std::string refusal(const Compilation &C) {
   if (Args.hasArg(options::OPT_fno_integrated_as))
     return "-fno-integrated-as is not supported: it needs an assembler in a process of its own (" +
            List + "); use -S, or clang's own assembler";
+  if (Args.hasArg(options::OPT_fembed_bitcode))
+    return "-fembed-bitcode is not supported: clang compiles in two steps (" + List +
+           "); the bitcode is already in the module";
   if (!Args.hasArg(options::OPT_c, options::OPT_S, options::OPT_emit_llvm))
     return "the command line asks for more than one object (" + List + "); add -c";
   return "the command line needs " + std::to_string(Programs.size()) + " programs (" + List +
@@ -83,7 +86,7 @@ DriverOutcome run_driver(rust::Slice<const rust::String> Args, rust::Str Clang,
     if (C && !C->containsError() && !Diags->hasErrorOccurred()) {
       std::string Reason = refusal(*C);
       Outcome.compiles_nothing = C->getJobs().empty();
-      if (Reason.empty())
+      if (Reason.empty() && !Outcome.compiles_nothing)
         for (const char *Arg : C->getJobs().begin()->getArguments())
           Outcome.cc1.push_back(rust::String::lossy(Arg));
       Outcome.refusal = rust::String::lossy(Reason);

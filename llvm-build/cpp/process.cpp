@@ -83,7 +83,8 @@ rust::String set_llvm_args(rust::Slice<const rust::String> Args) {
 void set_trust_debug_info(bool Trust) {
   // LLVM has no function for it, only this option of lib/IR/AutoUpgrade.cpp.
   auto Found = cl::getRegisteredOptions().find("disable-auto-upgrade-debug-info");
-  assert(Found != cl::getRegisteredOptions().end() && "LLVM 22 has this option");
+  if (Found == cl::getRegisteredOptions().end())
+    report_fatal_error("this LLVM has no option -disable-auto-upgrade-debug-info");
   static_cast<cl::opt<bool> *>(Found->second)->setValue(Trust);
 }
 

@@ -23,6 +23,7 @@ public:
   rust::String error() const { return rust::String::lossy(Error); }
   rust::String diagnostics() const { return rust::String::lossy(Diagnostics); }
   uint32_t warnings() const { return Warnings; }
+  uint32_t errors() const { return Errors; }
   rust::Slice<const uint8_t> object() const {
     return {reinterpret_cast<const uint8_t *>(Object.data()), Object.size()};
   }
@@ -35,6 +36,7 @@ public:
   // Warnings and errors as clang words them, a line or more each.
   std::string Diagnostics;
   uint32_t Warnings = 0;
+  uint32_t Errors = 0;
   llvm::SmallVector<char, 0> Object;
   std::unique_ptr<StageTimes> Times;
 };

@@ -101,7 +101,7 @@ Imports SummaryIndex::imports(rust::Str ModuleId) const {
         continue;
       Sources.push_back(Summary->modulePath());
       if (Summary->importType() == GlobalValueSummary::Definition &&
-          isa<FunctionSummary>(Summary->getBaseObject()))
+          isa<FunctionSummary>(Summary.get()))
         ++Result.functions;
     }
   llvm::sort(Sources);
@@ -303,7 +303,7 @@ run_thin_backend(const BitcodeModule &Module, std::unique_ptr<SummaryIndex> Inde
   auto Result = std::make_unique<BackendResult>();
   // Made outside the guarded call: after a crash the context is in an unknown state and is leaked.
   auto Context = std::make_unique<LLVMContext>();
-  auto Handler = std::make_unique<BackendDiagnostics>(Cc1, *Result);
+  auto Handler = std::make_unique<BackendDiagnostics>(Module.Id, Cc1, *Result);
   BackendDiagnostics &Diagnostics = *Handler;
   Context->setDiagnosticHandler(std::move(Handler));
   GuardOutcome Guard = runGuarded([&] {

@@ -20,6 +20,10 @@ pub struct Failure {
     pub reason: String,
     /// Diagnostics as clang words them, a line or more each; may be empty.
     pub diagnostics: String,
+    /// How many of them are warnings.
+    pub warnings: u32,
+    /// How many of them are errors.
+    pub errors: u32,
     /// LLVM crashed rather than reported an error: locks that the job held stay held.
     pub crashed: bool,
 }
@@ -37,7 +41,13 @@ impl Compiled {
         if raw.ok() {
             return Ok(Self { raw });
         }
-        Err(Failure { reason: raw.error(), diagnostics: raw.diagnostics(), crashed: raw.crashed() })
+        Err(Failure {
+            reason: raw.error(),
+            diagnostics: raw.diagnostics(),
+            warnings: raw.warnings(),
+            errors: raw.errors(),
+            crashed: raw.crashed(),
+        })
     }
 
     /// The native object. Empty if clang's own action wrote it, see [`compile_with_clang_action`].

@@ -327,6 +327,7 @@ pub(crate) mod ffi {
         fn error(self: &BackendResult) -> String;
         fn diagnostics(self: &BackendResult) -> String;
         fn warnings(self: &BackendResult) -> u32;
+        fn errors(self: &BackendResult) -> u32;
         fn object(self: &BackendResult) -> &[u8];
         fn times(self: &BackendResult) -> StageTimes;
     }

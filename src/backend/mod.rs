@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use llvm_build::{
-    Bitcode, Imports, Index, JobFiles, OpenError, StageTime, StageTimes, compile_with_clang_action,
+    Bitcode, Failure, Imports, Index, JobFiles, OpenError, StageTime, StageTimes, compile_with_clang_action,
     compile_with_thin_backend,
 };
 use nix::time::{ClockId, clock_gettime};
@@ -83,16 +83,12 @@ pub enum JobError {
     #[error(transparent)]
     Command(#[from] CommandError),
     /// LLVM reported an error or crashed.
-    #[error("{module}: {reason}")]
+    #[error("{module}: {failure}")]
     Backend {
         /// The module id.
         module: String,
-        /// LLVM's words.
-        reason: String,
-        /// Diagnostics as clang words them; may be empty.
-        diagnostics: String,
-        /// LLVM crashed.
-        crashed: bool,
+        /// LLVM's words, and clang's diagnostics.
+        failure: Failure,
     },
     /// An output cannot be written.
     #[error("cannot write {}: {source}", output.display())]
@@ -116,13 +112,13 @@ fn index_hint(source: &OpenError) -> &'static str {
 impl JobError {
     /// Whether LLVM crashed, so that its locks cannot be trusted any more.
     pub fn is_crash(&self) -> bool {
-        matches!(self, Self::Backend { crashed: true, .. })
+        matches!(self, Self::Backend { failure, .. } if failure.crashed)
     }
 
     /// Diagnostics as clang words them, or nothing.
     pub fn diagnostics(&self) -> &str {
         match self {
-            Self::Backend { diagnostics, .. } => diagnostics,
+            Self::Backend { failure, .. } => &failure.diagnostics,
             _ => "",
         }
     }
@@ -156,12 +152,7 @@ pub fn run(job: &Job, modules: &Modules) -> Result<JobDone, JobError> {
         let cc1 = job.command.cc1()?;
         compile_with_clang_action(&cc1, &outputs.object_name(), &outputs.dwo_name())
     };
-    let compiled = compiled.map_err(|failure| JobError::Backend {
-        module: job.module.clone(),
-        reason: failure.reason,
-        diagnostics: failure.diagnostics,
-        crashed: failure.crashed,
-    })?;
+    let compiled = compiled.map_err(|failure| JobError::Backend { module: job.module.clone(), failure })?;
 
     let start = StageStart::now();
     let object_size = outputs.finish(compiled.object())?;

@@ -9,7 +9,8 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::{print, signals};
-use crate::farm::Farm;
+use crate::backend::JobError;
+use crate::farm::{Farm, FarmError};
 use crate::options::{CommandError, CompileCommand};
 use crate::plan::{Job, Plan};
 use crate::toolchain::Tool;
@@ -68,13 +69,21 @@ fn run_one(command: CompileCommand) -> ExitCode {
         command: Arc::new(command),
         size: 0,
     };
+    let plan = match Plan::new(vec![job], false) {
+        Ok(plan) => plan,
+        Err(error) => {
+            print::error(&error);
+            return ExitCode::FAILURE;
+        }
+    };
     let mut progress = Progress::silent();
-    let report = Plan::new(vec![job], false).map_err(|error| error.to_string()).and_then(|plan| {
-        let farm = Farm::default().threads(NonZero::<usize>::MIN);
-        farm.run_with(&plan, |event| progress.hear(event)).map_err(|error| error.to_string())
-    });
-    let report = match report {
+    let farm = Farm::default().threads(NonZero::<usize>::MIN);
+    let report = match farm.run_with(&plan, |event| progress.hear(event)) {
         Ok(report) => report,
+        Err(FarmError::LlvmArgs(complaint)) => {
+            print::tell(complaint);
+            return ExitCode::FAILURE;
+        }
         Err(error) => {
             print::error(&error);
             return ExitCode::FAILURE;
@@ -82,16 +91,26 @@ fn run_one(command: CompileCommand) -> ExitCode {
     };
     for (_, _, job) in report.ran() {
         match &job.result {
-            // clang's closing line.
-            Ok(done) if done.warnings == 1 => print::tell("1 warning generated.\n"),
-            Ok(done) if done.warnings > 1 => {
-                print::tell(format!("{} warnings generated.\n", done.warnings));
+            Ok(done) => tell_counts(done.warnings, 0),
+            Err(JobError::Backend { failure, .. }) if failure.errors > 0 => {
+                tell_counts(failure.warnings, failure.errors);
             }
-            Ok(_) => {}
-            // What clang would say is said already; otherwise the reason is LLVM's or ours.
-            Err(error) if error.diagnostics().is_empty() => print::error(error),
-            Err(_) => {}
+            Err(error) => print::error(error),
         }
     }
     if report.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// clang's closing line.
+fn tell_counts(warnings: u32, errors: u32) {
+    let count = |number: u32, what: &str| match number {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        _ => Some(format!("{number} {what}s")),
+    };
+    let counts: Vec<String> =
+        [count(warnings, "warning"), count(errors, "error")].into_iter().flatten().collect();
+    if !counts.is_empty() {
+        print::tell(format!("{} generated.\n", counts.join(" and ")));
+    }
 }

@@ -10,7 +10,9 @@
 
 mod case;
 mod corpora;
-mod diff;
+mod damage;
+#[path = "../../src/verify/difference.rs"]
+mod difference;
 mod modules;
 mod profile;
 mod run;
@@ -77,7 +79,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
             suite.refuses(&suite.subject(&case, Group::Lua)?, "-fno-integrated-as", "assembler")
         }),
     );
-    add("comparison finds damage".to_owned(), Box::new(|suite| diff::finds_damage(&suite.toolchain)));
+    add("comparison finds damage".to_owned(), Box::new(|suite| damage::is_found(&suite.toolchain)));
 
     let libraries: &[Corpus] = match suite.full {
         true => &[Corpus::Lua, Corpus::Zstd, Corpus::RocksDb],

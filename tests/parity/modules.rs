@@ -16,7 +16,7 @@ struct Names {
 
 const LUA: Names = Names {
     core: &["lobject.c", "lstring.c", "ltable.c", "lmem.c", "ltm.c", "lzio.c"],
-    more: &["lgc.c", "ldo.c", "lfunc.c", "lstate.c", "lapi.c", "lauxlib.c", "llex.c", "lparser.c", "lvm.c"],
+    more: &["lapi.c", "lauxlib.c", "ldo.c", "lgc.c"],
 };
 
 const ZSTD: Names = Names {
@@ -27,33 +27,21 @@ const ZSTD: Names = Names {
         "compress/hist.c",
         "compress/fse_compress.c",
     ],
-    more: &[
-        "common/fse_decompress.c",
-        "compress/huf_compress.c",
-        "compress/zstd_ldm.c",
-        "dictBuilder/cover.c",
-        "dictBuilder/divsufsort.c",
-        "decompress/huf_decompress.c",
-    ],
+    more: &["common/fse_decompress.c", "compress/huf_compress.c", "compress/zstd_ldm.c"],
 };
 
 const ROCKSDB: Names = Names {
     core: &[
-        "rocksdb/util/slice.cc",
         "rocksdb/util/comparator.cc",
-        "rocksdb/util/concurrent_task_limiter_impl.cc",
-        "rocksdb/util/xxhash.cc",
-    ],
-    more: &[
-        "rocksdb/util/status.cc",
         "rocksdb/util/hash.cc",
         "rocksdb/util/random.cc",
-        "rocksdb/util/coding.cc",
-        "rocksdb/util/string_util.cc",
-        "rocksdb/util/thread_local.cc",
-        "rocksdb/util/threadpool_imp.cc",
+        "rocksdb/table/block_based/data_block_hash_index.cc",
+    ],
+    more: &[
         "rocksdb/memory/arena.cc",
+        "rocksdb/memory/concurrent_arena.cc",
         "rocksdb/monitoring/histogram.cc",
+        "rocksdb/monitoring/histogram_windowing.cc",
     ],
 };
 
@@ -87,7 +75,9 @@ impl Group {
             Group::Zstd => &["FSE_readNCount", "FSE_compress_usingCTable", "HIST_count"],
             Group::RocksDb => &[
                 "_ZN7rocksdb18BytewiseComparatorEv",
-                "_ZN7rocksdb5Slice9DecodeHexEPNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEE",
+                "_ZN7rocksdb6Random14GetTLSInstanceEv",
+                "_ZN7rocksdb18DataBlockHashIndex10InitializeEPKctPt",
+                "_ZN7rocksdb25DataBlockHashIndexBuilder3AddERKNS_5SliceEm",
             ],
             Group::Frame => &["dispatch_all", "dispatch_failures"],
             Group::Filter => &["limiter_run", "filter_window"],

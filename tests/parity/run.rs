@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use thinfarm_corpora::{Invocation, ThinLink, Toolchain, compile, products_dir, thin_link};
 
 use crate::case::{Case, Group, Link};
-use crate::diff::first_difference;
+use crate::difference::first_difference;
 use crate::profile;
 
 /// What native objects are called instead of `.o`.

@@ -98,7 +98,7 @@ const DEBUG_INFO: &[Case] = &[
     both("-O2 -fPIC -g -gdwarf-aranges").full(),
     both("-O2 -fPIC -g -gembed-source").full(),
     both("-O2 -fPIC -g -fstandalone-debug").full(),
-    both("-O2 -fPIC -g -fdebug-prefix-map=/=/root/ -ffile-prefix-map=lua=moon"),
+    both("-O2 -fPIC -g -fdebug-prefix-map=/=/source/"),
     both("-O2 -fPIC -g -fdebug-compilation-dir=.").full(),
     both("-O2 -fPIC -g -frecord-command-line").full(),
     cxx("-O2 -fPIC -g -gsimple-template-names").full(),
@@ -157,7 +157,7 @@ const SYMBOLS: &[Case] = &[
     both("-O2 -fPIC -fno-addrsig"),
     both("-O2 -fPIC").backend("-fno-addrsig"),
     both("-O2 -fPIC -fno-common").full(),
-    both("-O2 -fPIC -mrelax-relocations=no").full(),
+    both("-O2 -fPIC -Wa,-mrelax-relocations=no").full(),
 ];
 
 const UNWINDING: &[Case] = &[
@@ -186,7 +186,6 @@ const HARDENING: &[Case] = &[
     both("-O2 -fPIC -fpatchable-function-entry=5,2"),
     both("-O2 -fPIC -fxray-instrument -fxray-instruction-threshold=1"),
     both("-O2 -fPIC -finstrument-functions").full(),
-    both("-O2 -fPIC -fsplit-stack").full(),
 ];
 
 const SANITIZERS: &[Case] = &[
@@ -201,11 +200,13 @@ const SANITIZERS: &[Case] = &[
 ];
 
 const WHOLE_PROGRAM: &[Case] = &[
-    both("-O2 -fPIC -fvisibility=hidden").front("-fsanitize=cfi -fsplit-lto-unit"),
-    both("-O2 -fno-pic -fvisibility=hidden").front("-fsanitize=cfi -fsplit-lto-unit").linked_as(Program),
+    both("-O2 -fPIC -fvisibility=hidden").front("-fsanitize=cfi -fno-sanitize-ignorelist -fsplit-lto-unit"),
+    both("-O2 -fno-pic -fvisibility=hidden")
+        .front("-fsanitize=cfi -fno-sanitize-ignorelist -fsplit-lto-unit")
+        .linked_as(Program),
     both("-O2 -fPIC -fvisibility=hidden")
-        .front("-fsanitize=cfi -fsplit-lto-unit")
-        .backend("-flto=thin -fsanitize=cfi -fsplit-lto-unit"),
+        .front("-fsanitize=cfi -fno-sanitize-ignorelist -fsplit-lto-unit")
+        .backend("-flto=thin -fsanitize=cfi -fno-sanitize-ignorelist -fsplit-lto-unit"),
     c("-O2 -fPIC -fsplit-lto-unit").full(),
     cxx("-O2 -fPIC").front("-fwhole-program-vtables").lld("--lto-whole-program-visibility"),
     cxx("-O2 -fPIC")
@@ -222,7 +223,7 @@ const PROFILES: &[Case] = &[
     both("-O2 -fPIC -fprofile-use={profile} -fcs-profile-generate").profile(Profile::Ir),
     both("-O2 -fPIC -fprofile-use={profile}").profile(Profile::ContextSensitive),
     both("-O2 -fPIC -g1 -fprofile-sample-use={profile}").profile(Profile::Sample),
-    both("-O2 -fPIC -g1 -fdebug-info-for-profiling -fpseudo-probe-for-profiling").full(),
+    both("-O2 -fPIC -g1 -fdebug-info-for-profiling").full(),
     both("-O2 -fPIC -fprofile-use={profile} -fsplit-machine-functions").profile(Profile::Ir),
     both("-O2 -fPIC -fprofile-generate").full(),
     both("-O2 -fPIC -fprofile-instr-generate -fcoverage-mapping").full(),
@@ -241,8 +242,7 @@ const ASSEMBLER: &[Case] = &[
     both("-O2 -fPIC -g -Wa,--compress-debug-sections"),
     both("-O2 -fPIC -g -Wa,--compress-debug-sections=zstd").full(),
     both("-O2 -fPIC -Wa,--noexecstack"),
-    both("-O2 -fPIC -Wa,--noexecstack -Wa,-mrelax-relocations=no -Wa,--crel,--allow-experimental-crel")
-        .full(),
+    both("-O2 -fPIC -Wa,--noexecstack -Wa,--crel,--allow-experimental-crel").full(),
     both("-O2 -fPIC -mrelax-all"),
     both("-O2 -fPIC -fno-dwarf2-cfi-asm").full(),
     both("-O2 -fPIC -fembed-bitcode").full(),

@@ -216,12 +216,10 @@ fn time_trace_is_json_and_the_object_the_same() {
     }
 }
 
-/// Every way to be wrong that clang's driver, its parser or LLVM finds: same words, same status, no file.
+/// Every way to be wrong that clang finds in a command line: same words, same status, no file.
 #[test]
-fn errors_are_clangs() {
+fn errors_of_the_command_line() {
     let twins = Twins::new(&["-O2"]);
-    twins.both(|link| link.write("noise.o", "noise"));
-    twins.both(|link| link.write("cut.o", &link.read("shape.o")[..200]));
     for args in [
         "-fno-such-flag -c -o native.o shape.o",
         "--no-such-flag -fno-such-flag-either -c -o native.o shape.o",
@@ -234,13 +232,28 @@ fn errors_are_clangs() {
         "-fprofile-instr-use=absent.profdata -c -o native.o shape.o",
         "-c -o native.o absent.o",
         "-c -o native.o",
-        "-c -o absent/native.o shape.o",
-        "-c -o native.o noise.o",
-        "-c -o native.o cut.o",
         "-c -o",
     ] {
         let said = twins.agree(&format!("{JOB} {args}"));
         assert!(said.code.is_some_and(|code| code != 0), "`{args}` is no error: {said}");
+    }
+}
+
+/// clang does not say which file it cannot use; thinfarm must. The status is the same.
+#[test]
+fn errors_of_files() {
+    let twins = Twins::new(&["-O2"]);
+    twins.both(|link| link.write("noise.o", "noise"));
+    twins.both(|link| link.write("cut.o", &link.read("shape.o")[..200]));
+    for (args, file, reasons) in [
+        ("-o absent/native.o shape.o", "absent/native.o", &["no such file", "not found"] as &[&str]),
+        ("-o native.o noise.o", "noise.o", &["bitcode"]),
+        ("-o native.o cut.o", "cut.o", &["bitcode", "truncated", "can't skip"]),
+    ] {
+        let (clang, ours) = twins.run(&format!("{JOB} -c {args}"));
+        assert_eq!(ours.code, clang.code, "{ours}");
+        ours.failed_on(file, reasons, &[]);
+        assert_eq!(twins.clang.files(), twins.thinfarm.files(), "files after `{args}`");
     }
 }
 
@@ -249,11 +262,15 @@ fn errors_are_clangs() {
 #[test]
 fn what_is_not_supported_is_refused_with_the_reason() {
     let link = Link::new();
-    for flag in ["-save-temps", "-save-temps=obj", "-fno-integrated-as"] {
+    for (flag, named) in [
+        ("-save-temps", "-save-temps"),
+        ("-save-temps=obj", "-save-temps"),
+        ("-fno-integrated-as", "-fno-integrated-as"),
+    ] {
         let args = format!("cc {JOB} {flag} -c -o native.o shape.o");
         let args: Vec<&str> = args.split_whitespace().collect();
         let said = link.adds_only(&[], || link.thinfarm(&args));
-        said.failed_on(flag, &["not supported"], &[]);
+        said.failed_on(named, &["not supported"], &[]);
     }
 }
 
@@ -274,4 +291,10 @@ fn unreadable_index_fails_the_job() {
     compile("noise.thinlto.bc").failed_on("noise.thinlto.bc", &["bitcode"], &[]);
     link.remove("area.o");
     compile("shape.o.thinlto.bc").failed_on("area.o", absent, &[]);
+
+    let link = Link::new();
+    link.write("area.o", "noise");
+    let args = format!("cc {JOB} -c -o native.o shape.o");
+    let args: Vec<&str> = args.split_whitespace().collect();
+    link.adds_only(&[], || link.thinfarm(&args)).failed_on("area.o", &["bitcode"], &[]);
 }

@@ -7,7 +7,8 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::fixture::{Link, NATIVE, llvm_tool, run, thinfarm};
 
@@ -71,21 +72,21 @@ fn stops_at_once(signal: Signal) {
         }
         sleep(Duration::from_millis(100));
         assert!(child.try_wait().expect("a child to wait for").is_none(), "the long job is too short");
-        kill_process(Pid::from_child(&child), signal).expect("a process to signal");
+        kill(Pid::from_raw(child.id() as i32), signal).expect("a process to signal");
         wait_until(child, Instant::now() + PROMPT)
     });
     let status = status.unwrap_or_else(|| panic!("still running {PROMPT:?} after {signal:?}"));
-    let by_signal = status.signal() == Some(signal.as_raw());
-    let by_status = status.code() == Some(128 + signal.as_raw());
+    let by_signal = status.signal() == Some(signal as i32);
+    let by_status = status.code() == Some(128 + signal as i32);
     assert!(by_signal || by_status, "a stopped run must end as stopped, not with {status}");
 }
 
 #[test]
 fn interrupt_stops_the_run() {
-    stops_at_once(Signal::INT);
+    stops_at_once(Signal::SIGINT);
 }
 
 #[test]
 fn terminate_stops_the_run() {
-    stops_at_once(Signal::TERM);
+    stops_at_once(Signal::SIGTERM);
 }

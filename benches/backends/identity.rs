@@ -1,0 +1,53 @@
+//! Whether all ways made the same objects: the speed of something wrong is worth nothing.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+
+use crate::subject::Subject;
+
+/// How many objects are the same byte for byte.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Identity {
+    /// How many there are.
+    pub objects: usize,
+    /// Those that are the same from thinfarm and from clang.
+    pub thinfarm_and_clang: usize,
+    /// Those that are the same from thinfarm and from lld.
+    pub thinfarm_and_lld: usize,
+}
+
+impl Identity {
+    /// Compares what the three left. A difference to clang is an error and leaves all objects in place; lld
+    /// may differ, because it takes some options of its own, and is only counted.
+    pub fn check(subject: &Subject) -> Result<Identity> {
+        let mut identity = Identity { objects: subject.modules.len(), ..Identity::default() };
+        let mut different = Vec::new();
+        for position in 0..subject.modules.len() {
+            let [thinfarm, clang, lld] = subject.objects_of(position);
+            let object = read(&thinfarm)?;
+            if object == read(&clang)? {
+                identity.thinfarm_and_clang += 1;
+            } else {
+                different.push(format!("\n  {} differs from\n  {}", thinfarm.display(), clang.display()));
+            }
+            if object == read(&lld)? {
+                identity.thinfarm_and_lld += 1;
+            }
+        }
+        ensure!(
+            different.is_empty(),
+            "{} identical of {}: nothing to measure before thinfarm's objects are clang's{}",
+            identity.thinfarm_and_clang,
+            identity.objects,
+            different.concat()
+        );
+        Ok(identity)
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
