@@ -23,7 +23,7 @@ pub struct Cost {
     /// The most memory resident at once; for processes that ran beside each other an upper bound.
     pub peak_bytes: u64,
     /// The most memory resident in one process.
-    pub largest_process_bytes: u64,
+    largest_process_bytes: u64,
 }
 
 impl Cost {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use crate::subject::Subject;
@@ -24,26 +24,29 @@ impl Identity {
     /// may differ, because it takes some options of its own, and is only counted.
     pub fn check(subject: &Subject) -> Result<Identity> {
         let mut identity = Identity { objects: subject.modules.len(), ..Identity::default() };
-        let mut different = Vec::new();
+        let mut first_difference = None;
         for position in 0..subject.modules.len() {
             let [thinfarm, clang, lld] = subject.objects_of(position);
             let object = read(&thinfarm)?;
             if object == read(&clang)? {
                 identity.thinfarm_and_clang += 1;
             } else {
-                different.push(format!("\n  {} differs from\n  {}", thinfarm.display(), clang.display()));
+                first_difference.get_or_insert((thinfarm, clang));
             }
             if object == read(&lld)? {
                 identity.thinfarm_and_lld += 1;
             }
         }
-        ensure!(
-            different.is_empty(),
-            "{} identical of {}: nothing to measure before thinfarm's objects are clang's{}",
-            identity.thinfarm_and_clang,
-            identity.objects,
-            different.concat()
-        );
+        if let Some((thinfarm, clang)) = first_difference {
+            bail!(
+                "{} identical of {}: thinfarm's objects must be clang's before their speed means anything; \
+                 the first that differ:\n  {}\n  {}",
+                identity.thinfarm_and_clang,
+                identity.objects,
+                thinfarm.display(),
+                clang.display(),
+            );
+        }
         Ok(identity)
     }
 }

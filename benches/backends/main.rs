@@ -5,9 +5,9 @@
 //! so that whatever else the machine does hits all alike. Only ratios of one round are computed. That all
 //! made the same objects is checked, not assumed.
 //!
-//! `cargo bench --bench backends` measures zstd and RocksDB; `cargo bench --bench backends -- zstd --runs 5 -j 1
-//! --json zstd.json` says what else can be asked for. `THINFARM` names another binary to measure. The table
-//! goes to standard output, progress to standard error.
+//! `cargo bench --bench backends` measures zstd and RocksDB; `cargo bench --bench backends -- --help` tells
+//! what else can be asked for. `THINFARM` names another binary to measure. The table goes to standard output,
+//! progress to standard error.
 
 mod arguments;
 mod cost;

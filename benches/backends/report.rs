@@ -1,6 +1,5 @@
 //! What is printed, and what is written for programs to read.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -73,35 +72,28 @@ impl CorpusReport {
     pub fn table(&self, machine: &Machine) -> String {
         let Machine { thinfarm, llvm, cpu, cores } = machine;
         let Identity { objects, thinfarm_and_clang, thinfarm_and_lld } = self.identical;
-        let mut text = String::new();
-        writeln!(
-            text,
-            "{}: {} modules, {}, -j{}, {} run{}; thinfarm {thinfarm}, LLVM {llvm}, {cpu}, {cores} cores",
-            self.corpus,
-            self.modules,
-            self.flags.join(" "),
-            self.jobs,
-            self.rounds.len(),
-            if self.rounds.len() == 1 { "" } else { "s" },
-        )
-        .expect("a string takes everything");
         let header = ["", "CPU s", "wall s", "peak MiB", "CPU : lld", "wall : lld"].map(str::to_owned);
         let rows = self.ways().iter().map(|way| self.row(way)).collect();
-        text += &format!("\n{}\n", table::markdown(header, rows));
-        text += &format!(
-            "Objects: thinfarm's {thinfarm_and_clang} identical of {objects} to clang's, {thinfarm_and_lld} of \
-             {objects} to lld's.\n\
-             Medians, with the least and the most of the runs; ratios are of one run. CPU is user and system time.\n\
-             lld cannot run backends alone: for it, they are its link less the thin link and the native link.\n\
-             clang's peak is {} times its largest process, which its processes together do not exceed.\n",
-            self.processes()
-        );
-        text
-    }
-
-    /// How many clang processes run at once.
-    fn processes(&self) -> usize {
-        self.jobs.min(self.modules)
+        format!(
+            "{corpus}: {modules} modules, {flags}, -j{jobs}, {runs} runs; \
+             thinfarm {thinfarm}, LLVM {llvm}, {cpu}, {cores} cores\n\n\
+             {table}\n\
+             Objects: thinfarm's {thinfarm_and_clang} identical of {objects} to clang's, \
+             {thinfarm_and_lld} of {objects} to lld's.\n\
+             Medians, with the least and the most of the runs; ratios are of one run. CPU is user and \
+             system time.\n\
+             lld cannot run backends alone: for it, they are its link less the thin link and the native \
+             link.\n\
+             clang's peak is {processes} times its largest process, which its processes together do not \
+             exceed.\n",
+            corpus = self.corpus,
+            modules = self.modules,
+            flags = self.flags.join(" "),
+            jobs = self.jobs,
+            runs = self.rounds.len(),
+            table = table::markdown(header, rows),
+            processes = self.jobs.min(self.modules),
+        )
     }
 
     fn ways(&self) -> [Way; 8] {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use cxx::UniquePtr;
-use memmap2::Mmap;
+use memmap2::{Mmap, UncheckedAdvice};
 
 use crate::bridge::ffi::{self, Imports, ModuleFacts};
 
@@ -87,6 +87,14 @@ impl Bitcode {
     /// Bytes of the file.
     pub fn size(&self) -> u64 {
         self.map.len() as u64
+    }
+
+    /// Lets the kernel take back the pages that jobs have read; whoever reads them again finds them
+    /// in the page cache.
+    pub fn release_pages(&self) {
+        // SAFETY: the mapping is private, read-only and of a file: dropped pages come back with the
+        // same contents. A refusal costs memory only.
+        let _ = unsafe { self.map.unchecked_advise(UncheckedAdvice::DontNeed) };
     }
 
     pub(crate) fn raw(&self) -> &ffi::BitcodeModule {

@@ -168,7 +168,23 @@ pub fn run(job: &Job, modules: &Modules) -> Result<JobDone, JobError> {
     };
     done.stages.import.wall += opened.wall;
     done.stages.import.cpu += opened.cpu;
+    Modules::done_with(sources.into_iter().chain([module]));
     Ok(done)
+}
+
+/// Every module that `job` reads, for a look at them before the work.
+///
+/// # Errors
+/// As [`run`], for what it would fail on.
+pub fn reads(job: &Job, modules: &Modules) -> Result<Vec<Arc<Bitcode>>, JobError> {
+    let module = open_module(job, modules)?;
+    let mut read = open_sources(job, &read_index(job)?.imports(&job.module), modules)?;
+    read.push(module);
+    Ok(read)
+}
+
+fn open_module(job: &Job, modules: &Modules) -> Result<Arc<Bitcode>, JobError> {
+    modules.get(&job.module).map_err(|source| JobError::Module { module: job.module.clone(), source })
 }
 
 fn read_index(job: &Job) -> Result<Index, JobError> {

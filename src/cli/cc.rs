@@ -38,7 +38,7 @@ impl Cc {
     pub(super) fn run(&self) -> ExitCode {
         let args: Vec<String> =
             self.args.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
-        let (command, warnings) = match CompileCommand::resolve(args, &Tool::clang_for_driver(), true) {
+        let (command, warnings) = match CompileCommand::of_command_line(args, Tool::clang_for_driver()) {
             Ok(resolved) => resolved,
             Err(CommandError::Rejected(diagnostics)) => {
                 print::tell(diagnostics);

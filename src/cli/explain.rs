@@ -44,7 +44,7 @@ struct Module<'a> {
     module: &'a str,
     /// Where the command line came from.
     source: &'static str,
-    command: &'a [String],
+    command: Vec<String>,
     options: Vec<Explained>,
     files: &'a llvm_build::JobFiles,
 }
@@ -95,7 +95,7 @@ impl Explain {
             let options = explain(command)?;
             if self.json {
                 let files = &command.files;
-                modules.push(Module { module, source: SOURCE, command: &command.args, options, files });
+                modules.push(Module { module, source: SOURCE, command: command.args(), options, files });
             } else {
                 self.table(&mut text, module, command, &options);
             }

@@ -1,11 +1,12 @@
 //! What the jobs of a run share because LLVM keeps it once per process.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{io, thread};
 
+use crate::backend;
 use crate::input::Modules;
-use crate::plan::Plan;
+use crate::plan::{Job, Plan};
 
 /// Why a plan cannot run in this process at all.
 #[derive(Debug, thiserror::Error)]
@@ -72,27 +73,29 @@ fn llvm_args(plan: &Plan) -> Result<&[String], FarmError> {
 
 /// Whether every module that the jobs read was written by this very LLVM, so that its debug info
 /// need not be verified. Opens the modules, which the jobs need anyway.
-///
-/// A plan that is not a whole link imports from modules it does not list; those are not known
-/// without reading every index twice, so nothing is trusted.
 fn is_trustworthy(plan: &Plan, modules: &Modules, threads: usize) -> bool {
-    if !plan.whole_link {
-        return false;
-    }
     let ours = format!("LLVM{}", llvm_build::build_version());
+    // What cannot be opened is not compiled; its job says why.
+    let is_ours = |job: &Job| {
+        if plan.whole_link {
+            // It imports from modules of the plan only, which are all looked at.
+            return modules.get(&job.module).is_ok_and(|module| module.facts().producer == ours);
+        }
+        backend::reads(job, modules)
+            .is_ok_and(|read| read.iter().all(|module| module.facts().producer == ours))
+    };
     let next = AtomicUsize::new(0);
-    let foreign = AtomicUsize::new(0);
+    let foreign = AtomicBool::new(false);
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(job) = plan.jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    // What cannot be opened is not compiled; its job says why.
-                    if modules.get(&job.module).is_ok_and(|module| module.facts().producer != ours) {
-                        foreign.fetch_add(1, Ordering::Relaxed);
+                    if !is_ours(job) {
+                        foreign.store(true, Ordering::Relaxed);
                     }
                 }
             });
         }
     });
-    foreign.load(Ordering::Relaxed) == 0
+    !foreign.load(Ordering::Relaxed)
 }

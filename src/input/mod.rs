@@ -31,4 +31,16 @@ impl Modules {
         };
         slot.get_or_init(|| Bitcode::open(Path::new(id), id).map(Arc::new).map_err(Arc::new)).clone()
     }
+
+    /// A job is done with these modules. Those that no other job is reading keep their mapping, but
+    /// give up the memory behind it: a link's bitcode is most of what a farm would otherwise hold.
+    pub fn done_with(modules: impl IntoIterator<Item = Arc<Bitcode>>) {
+        /// The one in the map and the one in our hands.
+        const NOBODY_ELSE: usize = 2;
+        for module in modules {
+            if Arc::strong_count(&module) == NOBODY_ELSE {
+                module.release_pages();
+            }
+        }
+    }
 }

@@ -6,14 +6,12 @@
 //! several flags together.
 
 use std::ops::Range;
-use std::sync::Arc;
 
-use llvm_build::{CodegenOptions, CommandError, Driver, drive, parse_cc1};
+use llvm_build::{CodegenOptions, CommandError, drive, parse_cc1};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::CompileCommand;
-use super::command::PROGRAM;
 
 /// Why an option has its value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,81 +41,45 @@ pub struct Explained {
 /// # Errors
 /// clang's diagnostics.
 pub fn explain(command: &CompileCommand) -> Result<Vec<Explained>, CommandError> {
-    let driver = Driver { clang: &command.clang, program: PROGRAM, check_inputs: false };
-    let driven = drive(driver, &command.args)?;
+    let driven = drive(command.driver(), &command.args())?;
     let full = fields(command.codegen());
+    let without = |left_out: &[Range<usize>]| {
+        let kept = driven.arguments.iter().enumerate();
+        let kept = kept.filter(|(at, _)| !left_out.iter().any(|range| range.contains(at)));
+        let args: Vec<String> = kept.map(|(_, argument)| argument.clone()).collect();
+        let driven = drive(command.driver(), &args).ok()?;
+        Some(fields(&parse_cc1(&driven.cc1).ok()?.options))
+    };
 
-    let flags: Vec<&[String]> = driven
-        .options
-        .iter()
-        .map(|range| &driven.arguments[range.clone()])
-        .filter(|flag| matters(flag))
-        .collect();
+    // An option of the driver may be several arguments; only those the user gave are looked at, not
+    // those that make the command line a backend job.
+    let given = driven.arguments.len() - (command.args().len() - command.flags().len());
+    let flags: Vec<Range<usize>> =
+        driven.options.iter().filter(|range| range.end <= given).cloned().collect();
     let mut causes: Vec<Vec<String>> = vec![Vec::new(); full.len()];
-    for range in &driven.options {
-        let flag = &driven.arguments[range.clone()];
-        if !matters(flag) {
-            continue;
-        }
-        let Some(without) = options_without(&command.clang, &driven.arguments, &[range.clone()]) else {
-            // The command line makes no sense without it; it says what is compiled, not how.
-            continue;
-        };
-        for (cause, (a, b)) in causes.iter_mut().zip(full.iter().zip(fields(&without).iter())) {
-            if a != b {
-                cause.push(flag.join(" "));
+    for range in &flags {
+        // Without some flags (-x ir, the input) the command line makes no sense: they say what is
+        // compiled, not how.
+        let Some(others) = without(std::slice::from_ref(range)) else { continue };
+        for (cause, (with, without)) in causes.iter_mut().zip(full.iter().zip(&others)) {
+            if with != without {
+                cause.push(driven.arguments[range.clone()].join(" "));
             }
         }
     }
-    let flag_ranges: Vec<Range<usize>> =
-        driven.options.iter().filter(|r| matters(&driven.arguments[(*r).clone()])).cloned().collect();
-    let bare = if flags.is_empty() {
-        None
-    } else {
-        options_without(&command.clang, &driven.arguments, &flag_ranges).map(|o| fields(&o))
-    };
+    let bare = without(&flags);
 
-    Ok(full
-        .into_iter()
-        .zip(causes)
-        .enumerate()
-        .map(|(position, ((name, value), cause))| {
-            let origin = if !cause.is_empty() {
-                Origin::Flags(cause)
-            } else if bare.as_ref().is_some_and(|bare| bare[position].1 != value) {
-                Origin::SeveralFlags
-            } else {
-                Origin::Default
-            };
-            Explained { name, value, origin }
-        })
-        .collect())
-}
-
-/// Whether an option may say how code is generated: not an input, and not one of those that make
-/// the command line a backend job.
-fn matters(flag: &[String]) -> bool {
-    let Some(first) = flag.first() else { return false };
-    first.starts_with('-')
-        && !matches!(first.as_str(), "-x" | "-c" | "-o" | "--" | "-fno-lto")
-        && !first.starts_with("-fthinlto-index=")
-        && first != "-Wno-unused-command-line-argument"
-}
-
-fn options_without(
-    clang: &Arc<str>,
-    arguments: &[String],
-    left_out: &[Range<usize>],
-) -> Option<CodegenOptions> {
-    let args: Vec<String> = arguments
-        .iter()
-        .enumerate()
-        .filter(|(position, _)| !left_out.iter().any(|range| range.contains(position)))
-        .map(|(_, argument)| argument.clone())
-        .collect();
-    let driver = Driver { clang, program: PROGRAM, check_inputs: false };
-    let driven = drive(driver, &args).ok()?;
-    Some(parse_cc1(&driven.cc1).ok()?.options)
+    let explained = full.into_iter().zip(causes).enumerate().map(|(at, ((name, value), cause))| {
+        let origin = if !cause.is_empty() {
+            Origin::Flags(cause)
+        } else if bare.as_ref().is_some_and(|bare| bare[at].1 != value) {
+            Origin::SeveralFlags
+        } else {
+            Origin::Default
+        };
+        Explained { name, value, origin }
+    });
+    Ok(explained.collect())
 }
 
 /// The options by name, in the order of their declaration.

@@ -22,12 +22,9 @@ struct Known {
     per_job: bool,
 }
 
-/// Appended to the user's flags. They were written for the front end, most of them: those that a
-/// backend has no use for are not worth a warning, and `-flto` would ask for bitcode again.
-const APPENDED: [&str; 5] = ["-Wno-unused-command-line-argument", "-fno-lto", "-x", "ir", "-c"];
-
 impl Resolver {
-    /// A resolver that pretends to be the clang at `clang`.
+    /// A resolver that pretends to be the clang at the given path, see
+    /// [`Tool::clang_for_driver`](crate::toolchain::Tool::clang_for_driver).
     pub fn new(clang: Arc<str>) -> Self {
         Self { clang, known: HashMap::new() }
     }
@@ -43,40 +40,27 @@ impl Resolver {
         index: &str,
         output: &str,
     ) -> Result<Arc<CompileCommand>, CommandError> {
-        let args = backend_args(flags, module, index, output);
-        if let Some(known) = self.known.get(flags)
+        let files = JobFiles {
+            input: module.to_owned(),
+            index: index.to_owned(),
+            output: output.to_owned(),
+            ..JobFiles::default()
+        };
+        let known = self.known.get(flags);
+        if let Some(known) = known
             && !known.per_job
         {
-            let files = JobFiles {
-                index: index.to_owned(),
-                output: output.to_owned(),
-                input: module.to_owned(),
-                ..known.first.files.clone()
-            };
-            return Ok(Arc::new(known.first.like(args, files)));
+            return Ok(Arc::new(known.first.for_another(files)));
         }
-        let (mut command, _) = CompileCommand::resolve(args, &self.clang, false)?;
-        if let Some(known) = self.known.get(flags) {
-            // Equal flags, equal options: share them, so that a set of options exists once.
-            if known.first.options == command.options {
-                command.options.clone_from(&known.first.options);
-            }
+        let mut command = CompileCommand::of_backend(flags.clone(), self.clang.clone(), files)?;
+        if let Some(known) = known {
+            command.share_options(&known.first);
         } else {
             let per_job = names_files_after_the_job(&command.files);
             self.known.insert(flags.clone(), Known { first: command.clone(), per_job });
         }
         Ok(Arc::new(command))
     }
-}
-
-/// The clang command line of a backend job.
-fn backend_args(flags: &[String], module: &str, index: &str, output: &str) -> Vec<String> {
-    let mut args = Vec::with_capacity(flags.len() + APPENDED.len() + 5);
-    args.extend_from_slice(flags);
-    args.extend(APPENDED.map(str::to_owned));
-    args.push(format!("-fthinlto-index={index}"));
-    args.extend(["-o", output, "--", module].map(str::to_owned));
-    args
 }
 
 fn names_files_after_the_job(files: &JobFiles) -> bool {

@@ -126,7 +126,7 @@ impl Clang {
         // whole at any time, thinfarm's or clang's, and thinfarm's at the end.
         let run = || -> io::Result<Vec<Option<Mismatch>>> {
             let ours = files.iter().map(fs::read).collect::<io::Result<Vec<_>>>()?;
-            let output = Command::new(&self.found.path).args(&job.command.args).output()?;
+            let output = Command::new(&self.found.path).args(job.command.args()).output()?;
             files.iter().zip(ours).map(|(name, ours)| settle(name, &ours, &output)).collect()
         };
         run().unwrap_or_else(|error| vec![Some(Mismatch::not_made(&job.output, error.to_string()))])

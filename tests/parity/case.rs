@@ -5,11 +5,11 @@ use crate::profile::Profile;
 /// Modules that make up a small link of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// C: Lua's strings, tables, collector and their kin.
+    /// C: Lua's objects, strings and tables.
     Lua,
     /// C: zstd's entropy coders and hashes, with hot loops.
     Zstd,
-    /// C++17: RocksDB's slices, comparators and helpers, with classes and thread-local data.
+    /// C++17: RocksDB's comparators, hashes and random numbers, with classes and thread-local data.
     RocksDb,
     /// C of our own that needs no libc header and no floating point: every target and every kernel flag.
     Frame,
@@ -45,6 +45,8 @@ pub struct Case {
     pub lld: &'static str,
     /// The profile that `{profile}` in the flags stands for.
     pub profile: Option<Profile>,
+    /// Whether the flags keep modules from importing from each other.
+    pub apart: bool,
     /// Whether only a full run has it.
     pub full_only: bool,
 }
@@ -74,6 +76,7 @@ pub const fn on(groups: &'static [Group], flags: &'static str) -> Case {
         link: Link::Shared,
         lld: "",
         profile: None,
+        apart: false,
         full_only: false,
     }
 }
@@ -104,6 +107,11 @@ impl Case {
         Case { profile: Some(profile), ..self }
     }
 
+    /// Expects no imports: clang marked what it compiled as not to be inlined, or instrumented it so.
+    pub const fn apart(self) -> Case {
+        Case { apart: true, ..self }
+    }
+
     /// Leaves the case to the full run.
     pub const fn full(self) -> Case {
         Case { full_only: true, ..self }
@@ -111,7 +119,10 @@ impl Case {
 
     /// The name of the case on `group`: what it is run on and with, as one would type it.
     pub fn name(&self, group: Group) -> String {
-        let mut name = format!("{}: {}", format!("{group:?}").to_lowercase(), self.flags);
+        let mut name = format!("{group:?}: {}", self.flags);
+        if let Some(profile) = self.profile {
+            name = name.replace("{profile}", &format!("<{profile:?}>"));
+        }
         for (what, flags) in [("front", self.front), ("backend", self.backend), ("lld", self.lld)] {
             if !flags.is_empty() {
                 name += &format!(" [{what}: {flags}]");
@@ -132,10 +143,5 @@ impl Case {
     /// The backends' flags, before the profile has a name.
     pub fn backend_flags(&self) -> impl Iterator<Item = &'static str> {
         self.flags.split_whitespace().chain(self.backend.split_whitespace())
-    }
-
-    /// Whether the modules import from each other: at `-O0` clang marks every function as not to be inlined.
-    pub fn imports(&self) -> bool {
-        !self.flags.contains("-O0")
     }
 }

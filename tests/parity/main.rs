@@ -6,7 +6,7 @@
 //!
 //! `cargo test --test parity` runs a core of a few minutes on two cores; `cargo test --test parity -- --full`
 //! runs every case with more modules, and whole libraries. An argument picks the cases whose names hold it,
-//! as in `cargo test --test parity -- -gsplit-dwarf`. `THINFARM` names another binary to test.
+//! as in `cargo test --test parity -- gsplit-dwarf`. `THINFARM` names another binary to test.
 
 mod case;
 mod corpora;
@@ -21,7 +21,6 @@ mod table;
 use std::env;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Trial};
@@ -46,54 +45,43 @@ fn main() -> ExitCode {
     let suite = Arc::new(Suite { toolchain, thinfarm, full, tally: Tally::default() });
 
     let conclusion = libtest_mimic::run(&arguments, trials(&suite));
-    let number = |counter: &std::sync::atomic::AtomicUsize| counter.load(Ordering::Relaxed);
-    let Tally { identical, objects, cases } = &suite.tally;
-    println!(
-        "parity: {} identical of {} objects in {} cases",
-        number(identical),
-        number(objects),
-        number(cases)
-    );
+    println!("{}", suite.tally);
     conclusion.exit_code()
 }
 
 /// Everything there is to run.
 fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
-    let mut trials = Vec::new();
-    let mut add = |name: String, check: Box<dyn FnOnce(&Suite) -> Result<()> + Send>| {
-        let suite = Arc::clone(suite);
-        trials.push(Trial::test(name, move || check(&suite).map_err(|error| format!("{error:#}").into())));
-    };
-
-    for case in table::cases().filter(|case| suite.full || !case.full_only) {
-        for &group in case.groups {
-            let check = move |suite: &Suite| suite.compare(&suite.subject(&case, group)?, 1);
-            add(case.name(group), Box::new(check));
-        }
-    }
-
-    add(
-        "refused: -fno-integrated-as".to_owned(),
-        Box::new(|suite| {
+    let mut trials = vec![
+        trial(suite, "comparison finds damage".to_owned(), |suite| damage::is_found(&suite.toolchain)),
+        trial(suite, "refused: -fno-integrated-as".to_owned(), |suite| {
             let case = c("-O2 -fPIC").backend("-fno-integrated-as");
             suite.refuses(&suite.subject(&case, Group::Lua)?, "-fno-integrated-as", "assembler")
         }),
-    );
-    add("comparison finds damage".to_owned(), Box::new(|suite| damage::is_found(&suite.toolchain)));
-
+    ];
+    for case in table::cases().filter(|case| suite.full || !case.full_only) {
+        for &group in case.groups {
+            let check = move |suite: &Suite| suite.compare(&suite.subject(&case, group)?, 1);
+            trials.push(trial(suite, case.name(group), check));
+        }
+    }
     let libraries: &[Corpus] = match suite.full {
         true => &[Corpus::Lua, Corpus::Zstd, Corpus::RocksDb],
         false => &[Corpus::Lua],
     };
     for &library in libraries {
-        add(
-            format!("whole {library}, and -j1 and -j2 twice"),
-            Box::new(move |suite| {
-                let subject = corpora::whole(suite, library)?;
-                suite.compare(&subject, default_jobs())?;
-                suite.is_deterministic(&subject)
-            }),
-        );
+        trials.push(trial(suite, format!("whole {library}, and -j1 and -j2 twice"), move |suite| {
+            let subject = corpora::whole(suite, library)?;
+            suite.compare(&subject, default_jobs())?;
+            suite.is_deterministic(&subject)
+        }));
     }
     trials
+}
+
+fn trial<F>(suite: &Arc<Suite>, name: String, check: F) -> Trial
+where
+    F: FnOnce(&Suite) -> Result<()> + Send + 'static,
+{
+    let suite = Arc::clone(suite);
+    Trial::test(name, move || check(&suite).map_err(|error| format!("{error:#}").into()))
 }

@@ -33,7 +33,7 @@ pub fn cases() -> impl Iterator<Item = Case> {
 }
 
 const OPTIMISATION: &[Case] = &[
-    both("-O0 -fPIC"),
+    both("-O0 -fPIC").apart(),
     both("-O1 -fPIC"),
     both("-O2 -fPIC"),
     both("-O3 -fPIC"),
@@ -78,7 +78,7 @@ const DEBUG_INFO: &[Case] = &[
     both("-O2 -fPIC -g0"),
     both("-O2 -fPIC -g1"),
     both("-O2 -fPIC -g"),
-    both("-O0 -fPIC -g"),
+    both("-O0 -fPIC -g").apart(),
     both("-O2 -fPIC -g3").full(),
     both("-O2 -fPIC -g -gdwarf-4"),
     both("-O2 -fPIC -g -gdwarf-5"),
@@ -191,9 +191,9 @@ const HARDENING: &[Case] = &[
 const SANITIZERS: &[Case] = &[
     both("-O2 -fPIC -fsanitize=kcfi"),
     both("-O2 -fPIC -fsanitize=undefined -fsanitize-trap=undefined"),
-    both("-O2 -fPIC -fsanitize=address"),
+    both("-O2 -fPIC -fsanitize=address").apart(),
     both("-O2 -fPIC -fsanitize=thread"),
-    both("-O1 -fPIC -g -fsanitize=address -fsanitize-address-use-after-scope").full(),
+    both("-O1 -fPIC -g -fsanitize=address -fsanitize-address-use-after-scope").apart().full(),
     both("-O2 -fPIC -fsanitize=hwaddress -mllvm -hwasan-generate-tags-with-calls").full(),
     both("-O2 -fPIC -fsanitize=safe-stack").full(),
     both("-O2 -fPIC -fsanitize-coverage=trace-pc-guard").full(),
@@ -204,9 +204,6 @@ const WHOLE_PROGRAM: &[Case] = &[
     both("-O2 -fno-pic -fvisibility=hidden")
         .front("-fsanitize=cfi -fno-sanitize-ignorelist -fsplit-lto-unit")
         .linked_as(Program),
-    both("-O2 -fPIC -fvisibility=hidden")
-        .front("-fsanitize=cfi -fno-sanitize-ignorelist -fsplit-lto-unit")
-        .backend("-flto=thin -fsanitize=cfi -fno-sanitize-ignorelist -fsplit-lto-unit"),
     c("-O2 -fPIC -fsplit-lto-unit").full(),
     cxx("-O2 -fPIC").front("-fwhole-program-vtables").lld("--lto-whole-program-visibility"),
     cxx("-O2 -fPIC")
@@ -214,13 +211,13 @@ const WHOLE_PROGRAM: &[Case] = &[
         .lld("--lto-whole-program-visibility"),
     cxx("-O2 -fPIC").front("-fwhole-program-vtables -fvirtual-function-elimination").full(),
     both("-O2 -fPIC -fvisibility=hidden").linked_as(Program).lld("--lto-whole-program-visibility"),
-    both("-O2 -fPIC -ffunction-sections").lld("--gc-sections -u main").full(),
+    both("-O2 -fPIE -ffunction-sections").linked_as(Program).lld("--gc-sections").full(),
 ];
 
 const PROFILES: &[Case] = &[
     both("-O2 -fPIC -fprofile-instr-use={profile}").profile(Profile::FrontEnd),
     both("-O2 -fPIC -fprofile-use={profile}").profile(Profile::Ir),
-    both("-O2 -fPIC -fprofile-use={profile} -fcs-profile-generate").profile(Profile::Ir),
+    both("-O2 -fPIC -fprofile-use={profile} -fcs-profile-generate").apart().profile(Profile::Ir),
     both("-O2 -fPIC -fprofile-use={profile}").profile(Profile::ContextSensitive),
     both("-O2 -fPIC -g1 -fprofile-sample-use={profile}").profile(Profile::Sample),
     both("-O2 -fPIC -g1 -fdebug-info-for-profiling").full(),

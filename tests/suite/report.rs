@@ -124,8 +124,10 @@ fn profile_tells_of_failed_jobs() {
 fn verification_finds_the_same_objects() {
     let link = Link::compiled(&["-O2", "-g"]);
     let args = ["--verify-with", "clang", "--list", "list", "--", "-O2", "-g", "-gsplit-dwarf"];
-    let outputs: Vec<String> =
-        ["shape", "area", "names"].iter().flat_map(|stem| [format!("{stem}{NATIVE}"), format!("{stem}{}", NATIVE.replace(".o", ".dwo"))]).collect();
+    let outputs: Vec<String> = ["shape", "area", "names"]
+        .iter()
+        .flat_map(|stem| [format!("{stem}{NATIVE}"), format!("{stem}{}", NATIVE.replace(".o", ".dwo"))])
+        .collect();
     let added: Vec<&str> = outputs.iter().map(String::as_str).collect();
     let said = link.adds_only(&added, || link.thinfarm(&[&["backend"], &args[..]].concat())).succeeded();
     assert!(said.stderr.contains("6 identical of 6"), "{said}");
