@@ -20,8 +20,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Compares what the three left. A difference to clang is an error and leaves all objects in place; lld
-    /// may differ, because it takes some options of its own, and is only counted.
+    /// Compares what the three left. A difference to clang is an error and leaves all objects in place. lld
+    /// cannot be given every option, so what differs there is only counted.
     pub fn check(subject: &Subject) -> Result<Identity> {
         let mut identity = Identity { objects: subject.modules.len(), ..Identity::default() };
         let mut first_difference = None;

@@ -1,8 +1,9 @@
 //! One link, and the commands that run its backends.
 //!
-//! All get the same modules and the same codegen options. lld always gives every function and every datum a
-//! section of its own, so the others are told to do so as well; with that their objects can be compared with
-//! lld's byte for byte. Each way writes to a directory of its own.
+//! All get the same modules and the same work, which needs saying twice: lld gives every function and every
+//! datum a section of its own, so the others are told to; clang describes call sites in debug information of
+//! optimised code, so lld is told to. With that, even lld's objects are the same byte for byte. Each way
+//! writes to a directory of its own.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -16,6 +17,9 @@ use crate::cost::Cost;
 
 /// What lld does to every module, as clang spells it.
 const AS_LLD_DOES: [&str; 2] = ["-ffunction-sections", "-fdata-sections"];
+
+/// What clang adds to `-g`, as lld spells it.
+const AS_CLANG_DOES: [&str; 2] = ["-mllvm", "-emit-call-site-info"];
 
 /// Where all that is measured writes, below the directory of the link.
 const OUTPUT: &str = "bench";
@@ -148,7 +152,11 @@ impl Subject {
         let level = self.flags.iter().find_map(|flag| flag.strip_prefix("-O"));
         let level = level.with_context(|| format!("no optimisation level in {}", self.flags.join(" ")))?;
         let mut lld = self.lld_shared();
-        lld.arg(format!("--lto-O{level}")).arg(format!("--thinlto-jobs={}", self.jobs)).args(&self.modules);
+        lld.arg(format!("--lto-O{level}")).arg(format!("--thinlto-jobs={}", self.jobs));
+        if self.flags.iter().any(|flag| flag == "-g") {
+            lld.args(AS_CLANG_DOES);
+        }
+        lld.args(&self.modules);
         Ok(lld)
     }
 

@@ -70,6 +70,7 @@ Cc1Outcome parse_cc1(rust::Slice<const rust::String> Args);
 
 std::unique_ptr<BitcodeModule> open_bitcode(rust::Slice<const uint8_t> Bytes,
                                             rust::Str Id, rust::String &Error);
+bool is_module(rust::Slice<const uint8_t> Bytes);
 std::unique_ptr<SummaryIndex> read_index(rust::Slice<const uint8_t> Bytes,
                                          rust::Str Id, rust::String &Error);
 std::unique_ptr<ImportMap> new_import_map();

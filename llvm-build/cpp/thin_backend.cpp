@@ -47,30 +47,47 @@ std::unique_ptr<BitcodeModule> open_bitcode(rust::Slice<const uint8_t> Bytes, ru
       Error = "the file holds no bitcode module";
       return;
     }
-    if (llvm::BitcodeModule *Thin = lto::findThinLTOModule(*Modules))
-      Result->Thin = *Thin;
+    // `lto::findThinLTOModule`, but a module that cannot be read is an error, not just another kind.
+    for (llvm::BitcodeModule &Module : *Modules) {
+      Expected<BitcodeLTOInfo> Info = Module.getLTOInfo();
+      if (!Info) {
+        Error = rust::String::lossy(toString(Info.takeError()));
+        return;
+      }
+      if (Info->IsThinLTO && !Result->Thin)
+        Result->Thin = Module;
+    }
   });
   if (!Guard.Error.empty())
     Error = rust::String::lossy(Guard.Error);
   return Error.empty() ? std::move(Result) : nullptr;
 }
 
+// The value, or nothing for an error that somebody else reports.
+template <typename T> static T orEmpty(Expected<T> Value) {
+  if (Value)
+    return std::move(*Value);
+  consumeError(Value.takeError());
+  return T();
+}
+
 ModuleFacts BitcodeModule::facts() const {
   ModuleFacts Facts;
   Facts.is_thin_lto = Thin.has_value();
   runGuarded([&] {
-    Expected<std::string> Triple = getBitcodeTargetTriple(Buffer);
-    if (Triple)
-      Facts.triple = rust::String::lossy(*Triple);
-    else
-      consumeError(Triple.takeError());
-    Expected<std::string> Producer = getBitcodeProducerString(Buffer);
-    if (Producer)
-      Facts.producer = rust::String::lossy(*Producer);
-    else
-      consumeError(Producer.takeError());
+    Facts.triple = rust::String::lossy(orEmpty(getBitcodeTargetTriple(Buffer)));
+    Facts.producer = rust::String::lossy(orEmpty(getBitcodeProducerString(Buffer)));
   });
   return Facts;
+}
+
+bool is_module(rust::Slice<const uint8_t> Bytes) {
+  StringRef Contents(reinterpret_cast<const char *>(Bytes.data()), Bytes.size());
+  bool Result = false;
+  runGuarded([&] {
+    Result = Bytes.size() > 0 && !orEmpty(getBitcodeTargetTriple({Contents, ""})).empty();
+  });
+  return Result;
 }
 
 std::unique_ptr<SummaryIndex> read_index(rust::Slice<const uint8_t> Bytes, rust::Str Id,

@@ -76,6 +76,12 @@ impl Bitcode {
             return Err(OpenError::Format(explain(&map, error)));
         };
         let facts = opened.facts();
+        // An index is bitcode with summaries too, and would compile to an empty object.
+        if facts.is_thin_lto && facts.triple.is_empty() {
+            return Err(OpenError::Format(
+                "it has no target triple: this looks like an index, not a module".to_owned(),
+            ));
+        }
         Ok(Self { module, map, facts })
     }
 
@@ -140,6 +146,10 @@ impl Index {
         crate::initialize();
         let mut error = String::new();
         let raw = ffi::read_index(bytes, name, &mut error);
+        // A module has a summary of itself, so LLVM takes it for an index that imports nothing.
+        if !raw.is_null() && ffi::is_module(bytes) {
+            return Err(OpenError::Format("a bitcode module, not an index".to_owned()));
+        }
         if raw.is_null() {
             return Err(OpenError::Format(explain(bytes, error)));
         }

@@ -302,6 +302,8 @@ pub(crate) mod ffi {
 
         fn open_bitcode(bytes: &[u8], id: &str, error: &mut String) -> UniquePtr<BitcodeModule>;
         fn facts(self: &BitcodeModule) -> ModuleFacts;
+        /// Whether bitcode is a module rather than an index: only modules name a target.
+        fn is_module(bytes: &[u8]) -> bool;
         fn read_index(bytes: &[u8], id: &str, error: &mut String) -> UniquePtr<SummaryIndex>;
         fn imports(self: &SummaryIndex, module_id: &str) -> Imports;
 

@@ -13,7 +13,7 @@ use super::progress::Progress;
 use super::{print, signals};
 use crate::farm::{Farm, available_cores};
 use crate::options::{CommandError, Resolver};
-use crate::plan::{IndexList, Naming, Plan, PlanError, Replacement};
+use crate::plan::{IndexList, Naming, Plan, PlanError, PrefixReplace, SuffixReplace};
 use crate::report::Report;
 use crate::toolchain::Tool;
 use crate::verify::{self, Verdict};
@@ -50,12 +50,12 @@ pub(super) struct Backend {
     /// Write native objects under DIR, mirroring the paths of the modules.
     #[arg(long, value_name = "DIR")]
     out_dir: Option<PathBuf>,
-    /// lld was given this option: indexes are under another prefix.
+    /// lld was given this option: indexes and the list are under another prefix.
     #[arg(long, value_name = "OLD;NEW")]
-    thinlto_prefix_replace: Option<Replacement>,
+    thinlto_prefix_replace: Option<PrefixReplace>,
     /// lld was given this option: the modules have another suffix than the list says.
     #[arg(long, value_name = "OLD;NEW")]
-    thinlto_object_suffix_replace: Option<Replacement>,
+    thinlto_object_suffix_replace: Option<SuffixReplace>,
     /// Start no further job once one has failed.
     #[arg(long)]
     fail_fast: bool,

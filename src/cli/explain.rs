@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::print::{self, STRONG};
 use crate::options::{CommandError, CompileCommand, Explained, Origin, Resolver, explain};
-use crate::plan::Naming;
+use crate::plan::{ModuleFiles, Naming};
 use crate::toolchain::Tool;
 
 /// Show the codegen options modules would be compiled with, and where each came from.
@@ -75,8 +75,7 @@ impl Explain {
         let mut modules = Vec::new();
         let mut commands = Vec::new();
         for module in &self.modules {
-            let index = naming.index(module);
-            let output = naming.output(module);
+            let ModuleFiles { index, output, .. } = naming.files(module);
             commands.push(resolver.resolve(
                 &flags,
                 module,

@@ -75,6 +75,11 @@ fn llvm_args(plan: &Plan) -> Result<&[String], FarmError> {
 /// need not be verified. Opens the modules, which the jobs need anyway.
 fn is_trustworthy(plan: &Plan, modules: &Modules, threads: usize) -> bool {
     let ours = format!("LLVM{}", llvm_build::build_version());
+    // Verification leaves a trace in the bitcode that clang's action writes (a kind of metadata that
+    // only the verifier asks for), though none in an object.
+    if plan.jobs.iter().any(|job| !job.command.codegen().clang_action_reason.is_empty()) {
+        return false;
+    }
     // What cannot be opened is not compiled; its job says why.
     let is_ours = |job: &Job| {
         if plan.whole_link {

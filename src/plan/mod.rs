@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use list::{IndexList, ListError};
-pub use naming::{Naming, NamingError, Replacement};
+pub use naming::{ModuleFiles, Naming, NamingError, PrefixReplace, SuffixReplace};
 
 use crate::options::{CommandError, CompileCommand, Resolver};
 
@@ -100,9 +100,7 @@ impl Plan {
         resolver: &mut Resolver,
     ) -> Result<Self, PlanError> {
         let job = |listed: &String| {
-            let module = naming.module(listed);
-            let index = naming.index(&module);
-            let output = naming.output(&module);
+            let ModuleFiles { module, index, output } = naming.files(listed);
             let command =
                 resolver.resolve(flags, &module, &index.to_string_lossy(), &output.to_string_lossy())?;
             Ok(Job { module, index, output, command, size: 0 })

@@ -3,58 +3,83 @@
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
-/// `OLD;NEW`, as lld writes replacements.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Replacement {
+/// lld's `--thinlto-object-suffix-replace=OLD;NEW`: the thin link read files, minimised bitcode for
+/// example, whose names differ from the modules' in their suffix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SuffixReplace {
     old: String,
     new: String,
 }
 
-/// A replacement without its semicolon.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("expected 'OLD;NEW', as lld's option takes it, but got '{0}'")]
-pub struct NamingError(String);
+/// lld's `--thinlto-prefix-replace=OLD;NEW[;OBJECTS]`: indexes, and the list, are below another
+/// directory than the modules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrefixReplace {
+    old: String,
+    new: String,
+    /// The prefix in the list, that of native objects; `new` if not given.
+    objects: String,
+}
 
-impl FromStr for Replacement {
+/// A replacement that is not in lld's form.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("expected '{expected}', as lld's option takes it, but got '{got}'")]
+pub struct NamingError {
+    expected: &'static str,
+    got: String,
+}
+
+impl FromStr for SuffixReplace {
     type Err = NamingError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // lld's prefix option has a third part, for native objects, in its newer form.
-        let (old, new) = text.split_once(';').ok_or_else(|| NamingError(text.to_owned()))?;
-        if new.contains(';') {
-            return Err(NamingError(text.to_owned()));
+        match text.split(';').collect::<Vec<_>>()[..] {
+            [old, new] => Ok(Self { old: old.to_owned(), new: new.to_owned() }),
+            _ => Err(NamingError { expected: "OLD;NEW", got: text.to_owned() }),
         }
-        Ok(Self { old: old.to_owned(), new: new.to_owned() })
     }
 }
 
-impl Replacement {
-    fn prefix(&self, path: &str) -> String {
-        match path.strip_prefix(self.old.as_str()) {
-            Some(rest) => format!("{}{rest}", self.new),
-            None => path.to_owned(),
-        }
-    }
+impl FromStr for PrefixReplace {
+    type Err = NamingError;
 
-    fn suffix(&self, path: &str) -> String {
-        match path.strip_suffix(self.old.as_str()) {
-            Some(stem) => format!("{stem}{}", self.new),
-            None => path.to_owned(),
-        }
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts: Vec<&str> = text.split(';').collect();
+        let (old, new, objects) = match parts[..] {
+            [old, new] => (old, new, new),
+            [old, new, objects] => (old, new, objects),
+            _ => return Err(NamingError { expected: "OLD;NEW", got: text.to_owned() }),
+        };
+        Ok(Self { old: old.to_owned(), new: new.to_owned(), objects: objects.to_owned() })
     }
+}
+
+/// `path` with one prefix instead of another, or as it is.
+fn with_prefix(path: &str, old: &str, new: &str) -> String {
+    path.strip_prefix(old).map_or_else(|| path.to_owned(), |rest| format!("{new}{rest}"))
+}
+
+/// The files of one module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleFiles {
+    /// The module id, which is also the module's path.
+    pub module: String,
+    /// Its index.
+    pub index: PathBuf,
+    /// Its native object.
+    pub output: PathBuf,
 }
 
 /// The naming conventions of one link.
 #[derive(Clone, Debug)]
 pub struct Naming {
-    /// lld's `--thinlto-prefix-replace`: indexes were written under another prefix.
-    pub prefix_replace: Option<Replacement>,
-    /// lld's `--thinlto-object-suffix-replace`: the thin link read files (minimised bitcode) whose
-    /// names differ from the modules' in their suffix.
-    pub object_suffix_replace: Option<Replacement>,
+    /// lld was given this.
+    pub prefix_replace: Option<PrefixReplace>,
+    /// lld was given this.
+    pub object_suffix_replace: Option<SuffixReplace>,
     /// Replaces the `.o` of the module in the name of its native object.
     pub suffix: String,
-    /// Where native objects go, mirroring the modules' paths; beside the modules if `None`.
+    /// Where native objects go, mirroring the paths in the list; beside those if `None`.
     pub out_dir: Option<PathBuf>,
 }
 
@@ -73,27 +98,30 @@ impl Naming {
     /// The default suffix of native objects, the one the Linux kernel uses.
     pub const SUFFIX: &str = ".thinlto-native.o";
 
-    /// The module that a line of the index list stands for. lld lists what it read; with
-    /// `--thinlto-object-suffix-replace` the module, and its id in indexes, is named differently.
-    pub fn module(&self, listed: &str) -> String {
-        match &self.object_suffix_replace {
-            Some(replacement) => replacement.suffix(listed),
+    /// The files of the module that one line of the index list stands for.
+    pub fn files(&self, listed: &str) -> ModuleFiles {
+        // lld lists what it read, under the prefix of native objects; indexes name the module that
+        // is compiled.
+        let listed = match &self.object_suffix_replace {
+            Some(SuffixReplace { old, new }) => match listed.strip_suffix(old.as_str()) {
+                Some(stem) => format!("{stem}{new}"),
+                None => listed.to_owned(),
+            },
             None => listed.to_owned(),
-        }
-    }
-
-    /// The index that lld wrote for a module.
-    pub fn index(&self, module: &str) -> PathBuf {
-        let path = match &self.prefix_replace {
-            Some(replacement) => replacement.prefix(module),
-            None => module.to_owned(),
         };
-        format!("{path}.thinlto.bc").into()
+        let (module, indexed) = match &self.prefix_replace {
+            Some(PrefixReplace { old, new, objects }) => {
+                let module = with_prefix(&listed, objects, old);
+                let indexed = with_prefix(&module, old, new);
+                (module, indexed)
+            }
+            None => (listed.clone(), listed.clone()),
+        };
+        ModuleFiles { module, index: format!("{indexed}.thinlto.bc").into(), output: self.output(&listed) }
     }
 
-    /// Where the native object of a module goes.
-    pub fn output(&self, module: &str) -> PathBuf {
-        let stem = module.strip_suffix(".o").unwrap_or(module);
+    fn output(&self, listed: &str) -> PathBuf {
+        let stem = listed.strip_suffix(".o").unwrap_or(listed);
         let name = format!("{stem}{}", self.suffix);
         match &self.out_dir {
             Some(directory) => directory.join(mirrored(Path::new(&name))),
@@ -118,38 +146,50 @@ fn mirrored(path: &Path) -> PathBuf {
 mod tests {
     use super::*;
 
+    fn names(naming: &Naming, listed: &str) -> [String; 3] {
+        let ModuleFiles { module, index, output } = naming.files(listed);
+        [module, index.display().to_string(), output.display().to_string()]
+    }
+
     #[test]
     fn by_default_files_are_beside_the_module() {
         let naming = Naming::default();
-        assert_eq!(naming.index("d/a.o"), Path::new("d/a.o.thinlto.bc"));
-        assert_eq!(naming.output("d/a.o"), Path::new("d/a.thinlto-native.o"));
-        assert_eq!(naming.output("d/a.bc"), Path::new("d/a.bc.thinlto-native.o"));
+        let expected = ["d/a.o", "d/a.o.thinlto.bc", "d/a.thinlto-native.o"];
+        assert_eq!(names(&naming, "d/a.o"), expected);
+        assert_eq!(names(&naming, "d/a.bc")[2], "d/a.bc.thinlto-native.o");
     }
 
     #[test]
     fn an_out_dir_mirrors_paths_and_is_never_left() {
         let naming = Naming { out_dir: Some("out".into()), ..Naming::default() };
-        assert_eq!(naming.output("/abs/a.o"), Path::new("out/abs/a.thinlto-native.o"));
-        assert_eq!(naming.output("./x/a.o"), Path::new("out/x/a.thinlto-native.o"));
-        assert_eq!(naming.output("../x/a.o"), Path::new("out/_/x/a.thinlto-native.o"));
+        assert_eq!(names(&naming, "/abs/a.o")[2], "out/abs/a.thinlto-native.o");
+        assert_eq!(names(&naming, "./x/a.o")[2], "out/x/a.thinlto-native.o");
+        assert_eq!(names(&naming, "../x/a.o")[2], "out/_/x/a.thinlto-native.o");
     }
 
     #[test]
-    fn replacements_are_llds() {
-        let naming = Naming {
-            prefix_replace: Some("obj/;idx/".parse().unwrap()),
-            object_suffix_replace: Some(".thin.o;.o".parse().unwrap()),
-            ..Naming::default()
-        };
-        let module = naming.module("obj/a.thin.o");
-        assert_eq!(module, "obj/a.o");
-        assert_eq!(naming.index(&module), Path::new("idx/a.o.thinlto.bc"));
-        assert_eq!(naming.index("other/a.o"), Path::new("other/a.o.thinlto.bc"));
+    fn a_replaced_prefix_is_in_the_list_and_in_indexes_but_not_in_modules() {
+        let naming = Naming { prefix_replace: Some("obj/;idx/".parse().unwrap()), ..Naming::default() };
+        let expected = ["obj/a.o", "idx/a.o.thinlto.bc", "idx/a.thinlto-native.o"];
+        assert_eq!(names(&naming, "idx/a.o"), expected);
+        let naming = Naming { prefix_replace: Some("obj/;idx/;out/".parse().unwrap()), ..Naming::default() };
+        let expected = ["obj/a.o", "idx/a.o.thinlto.bc", "out/a.thinlto-native.o"];
+        assert_eq!(names(&naming, "out/a.o"), expected);
+        assert_eq!(names(&naming, "other/a.o")[0], "other/a.o");
     }
 
     #[test]
-    fn a_replacement_needs_its_semicolon() {
-        assert!("obj/".parse::<Replacement>().is_err());
-        assert!("a;b;c".parse::<Replacement>().is_err());
+    fn a_replaced_suffix_is_in_the_list_only() {
+        let replaced = Some(".thin.o;.o".parse().unwrap());
+        let naming = Naming { object_suffix_replace: replaced, ..Naming::default() };
+        let expected = ["a.o", "a.o.thinlto.bc", "a.thinlto-native.o"];
+        assert_eq!(names(&naming, "a.thin.o"), expected);
+    }
+
+    #[test]
+    fn replacements_are_in_llds_form() {
+        assert!("obj/".parse::<PrefixReplace>().is_err());
+        assert!("a;b;c;d".parse::<PrefixReplace>().is_err());
+        assert!("a;b;c".parse::<SuffixReplace>().is_err());
     }
 }

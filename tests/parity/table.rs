@@ -48,7 +48,7 @@ const OPTIMISATION: &[Case] = &[
     on(&[Zstd, Filter], "-O2 -fPIC -funroll-loops").full(),
     on(&[Zstd, Lua], "-O2 -fPIC -fno-jump-tables"),
     both("-O2 -fPIC -fno-builtin"),
-    both("-O2 -fPIC -fno-inline").full(),
+    both("-O2 -fPIC -fno-inline").apart().full(),
     both("-O2 -fPIC -fno-strict-aliasing -fwrapv -fno-delete-null-pointer-checks").full(),
     both("-O2 -fPIC -ftrivial-auto-var-init=pattern").full(),
     both("-O2 -fPIC -fno-optimize-sibling-calls").full(),

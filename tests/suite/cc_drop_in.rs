@@ -105,14 +105,6 @@ fn bitcode() {
     Twins::new(&["-O2"]).agree_on("native.bc", &format!("{JOB} -emit-llvm -c -o native.bc shape.o"));
 }
 
-/// With `-flto` clang's backend stops at bitcode, whatever the output is called.
-#[test]
-fn bitcode_for_another_link() {
-    let twins = Twins::new(&["-O2"]);
-    twins.agree_on("native.o", &format!("{JOB} -flto=thin -c -o native.o shape.o"));
-    assert!(twins.thinfarm.read("native.o").starts_with(b"BC"));
-}
-
 #[test]
 fn textual_ir() {
     Twins::new(&["-O2"]).agree_on("native.ll", &format!("{JOB} -emit-llvm -S -o native.ll shape.o"));
