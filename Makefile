@@ -34,7 +34,7 @@ parity: setup
 	$(CARGO) test --release --test parity -- --full
 
 bench: setup
-	$(CARGO) bench
+	$(CARGO) bench --bench backends
 
 fmt:
 	$(CARGO) fmt --all

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 /// LLVM allocates without end, on every thread at once; this allocator also replaces C++'s.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     thinfarm::cli::main()

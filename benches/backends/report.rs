@@ -75,7 +75,7 @@ impl CorpusReport {
         let header = ["", "CPU s", "wall s", "peak MiB", "CPU : lld", "wall : lld"].map(str::to_owned);
         let rows = self.ways().iter().map(|way| self.row(way)).collect();
         format!(
-            "{corpus}: {modules} modules, {flags}, -j{jobs}, {runs} runs; \
+            "{corpus}: {modules} modules, {flags}, -j{jobs}, runs: {runs}; \
              thinfarm {thinfarm}, LLVM {llvm}, {cpu}, {cores} cores\n\n\
              {table}\n\
              Objects: thinfarm's {thinfarm_and_clang} identical of {objects} to clang's, \

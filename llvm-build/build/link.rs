@@ -88,9 +88,6 @@ pub fn dynamic_llvm(llvm: &LlvmConfig) {
     }
     // Debian ships no libclang-cpp.so without a version.
     println!("cargo::rustc-link-lib=dylib:+verbatim=libclang-cpp.so.{}", shared_version(llvm));
-    for library in POLLY {
-        link_static(library);
-    }
 }
 
 fn shared_version(llvm: &LlvmConfig) -> String {

@@ -45,7 +45,9 @@ fn main() -> ExitCode {
     let suite = Arc::new(Suite { toolchain, thinfarm, full, tally: Tally::default() });
 
     let conclusion = libtest_mimic::run(&arguments, trials(&suite));
-    println!("{}", suite.tally);
+    if !arguments.list {
+        println!("{}", suite.tally);
+    }
     conclusion.exit_code()
 }
 

@@ -194,9 +194,9 @@ const SANITIZERS: &[Case] = &[
     both("-O2 -fPIC -fsanitize=address").apart(),
     both("-O2 -fPIC -fsanitize=thread"),
     both("-O1 -fPIC -g -fsanitize=address -fsanitize-address-use-after-scope").apart().full(),
-    both("-O2 -fPIC -fsanitize=hwaddress -mllvm -hwasan-generate-tags-with-calls").full(),
+    both("-O2 -fPIC -fsanitize=hwaddress -mllvm -hwasan-generate-tags-with-calls").apart().full(),
     both("-O2 -fPIC -fsanitize=safe-stack").full(),
-    both("-O2 -fPIC -fsanitize-coverage=trace-pc-guard").full(),
+    both("-O2 -fPIC -fsanitize-coverage=trace-pc-guard").apart().full(),
 ];
 
 const WHOLE_PROGRAM: &[Case] = &[
@@ -209,7 +209,6 @@ const WHOLE_PROGRAM: &[Case] = &[
     cxx("-O2 -fPIC")
         .front("-fwhole-program-vtables -fno-split-lto-unit")
         .lld("--lto-whole-program-visibility"),
-    cxx("-O2 -fPIC").front("-fwhole-program-vtables -fvirtual-function-elimination").full(),
     both("-O2 -fPIC -fvisibility=hidden").linked_as(Program).lld("--lto-whole-program-visibility"),
     both("-O2 -fPIE -ffunction-sections").linked_as(Program).lld("--gc-sections").full(),
 ];
@@ -222,8 +221,8 @@ const PROFILES: &[Case] = &[
     both("-O2 -fPIC -g1 -fprofile-sample-use={profile}").profile(Profile::Sample),
     both("-O2 -fPIC -g1 -fdebug-info-for-profiling").full(),
     both("-O2 -fPIC -fprofile-use={profile} -fsplit-machine-functions").profile(Profile::Ir),
-    both("-O2 -fPIC -fprofile-generate").full(),
-    both("-O2 -fPIC -fprofile-instr-generate -fcoverage-mapping").full(),
+    both("-O2 -fPIC -fprofile-generate").apart().full(),
+    both("-O2 -fPIC -fprofile-instr-generate -fcoverage-mapping").apart().full(),
 ];
 
 const THREAD_LOCAL: &[Case] = &[
@@ -242,7 +241,6 @@ const ASSEMBLER: &[Case] = &[
     both("-O2 -fPIC -Wa,--noexecstack -Wa,--crel,--allow-experimental-crel").full(),
     both("-O2 -fPIC -mrelax-all"),
     both("-O2 -fPIC -fno-dwarf2-cfi-asm").full(),
-    both("-O2 -fPIC -fembed-bitcode").full(),
     both("-O2 -fPIC -masm=intel").full(),
 ];
 
@@ -252,7 +250,7 @@ const KERNEL: &[Case] = &[
     on(&[Frame], "-O2 -fno-pic -mcmodel=kernel -mgeneral-regs-only -mno-red-zone").linked_as(Relocatable),
     on(&[Frame], "-O2 -fno-pic -mcmodel=kernel -mno-red-zone -fsanitize=kcfi -fpatchable-function-entry=16,16 -fcf-protection=branch -fno-jump-tables").linked_as(Relocatable),
     on(&[Frame], "-O2 -fno-pic -mcmodel=kernel -mstack-alignment=8 -mskip-rax-setup -mretpoline-external-thunk -fno-asynchronous-unwind-tables").linked_as(Relocatable),
-    on(&[Frame], "-O2 -fno-pic -mno-red-zone -mfentry -pg -mrecord-mcount").linked_as(Relocatable).full(),
+    on(&[Frame], "-O2 -fno-pic -mno-red-zone -mfentry -pg").linked_as(Relocatable).full(),
     on(&[Frame], "-O2 -fno-pic -mstack-protector-guard=tls -fstack-protector-strong").linked_as(Relocatable).full(),
 ];
 

@@ -55,7 +55,7 @@ fn list_from_standard_input() {
     let link = Link::new();
     let mut farm = thinfarm();
     farm.current_dir(link.dir()).args(["backend", "--list", "-", "--", "-O2"]);
-    let mut child = farm.stdin(Stdio::piped()).spawn().expect("thinfarm to start");
+    let mut child = farm.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().expect("thinfarm to start");
     let mut list = child.stdin.take().expect("a pipe to standard input");
     list.write_all(&link.read("list")).expect("a reader of the list");
     drop(list);

@@ -14,7 +14,7 @@ fn two_runs_in_one_directory() {
         let start = || {
             let mut farm = thinfarm();
             farm.current_dir(link.dir()).args(["backend", "--list", "list", "--", "-O2"]);
-            farm.stdin(Stdio::null()).spawn().expect("thinfarm to start")
+            farm.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("thinfarm to start")
         };
         let runs: Vec<_> = (0..4).map(|_| start()).collect();
         for mut run in runs {
