@@ -3,27 +3,41 @@
 //! Data flows one way: a front door makes a [`plan::Plan`]; [`options`] says how each job is
 //! compiled; [`farm::Farm`] compiles them; a [`report::Report`] says what happened.
 //!
-//! ```no_run
-//! use std::path::Path;
+//! ```
 //! use std::sync::Arc;
 //! use thinfarm::farm::Farm;
 //! use thinfarm::options::Resolver;
 //! use thinfarm::plan::{IndexList, Naming, Plan};
 //! use thinfarm::toolchain::Tool;
 //!
+//! # use std::fs;
+//! # use std::process::Command;
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // What `ld.lld --thinlto-index-only=thinlto.list …` wrote.
-//! let list = IndexList::read(Path::new("thinlto.list"))?;
+//! # let dir = tempfile::tempdir()?;
+//! # std::env::set_current_dir(&dir)?;
+//! # fs::write("half.c", "int half(int x) { return x / 2; }")?;
+//! # fs::write("main.c", "int half(int); int main(void) { return half(0); }")?;
+//! # for source in ["half", "main"] {
+//! #     let (input, output) = (format!("{source}.c"), format!("{source}.o"));
+//! #     let args = ["-O2", "-flto=thin", "-c", &input, "-o", &output];
+//! #     assert!(Command::new(Tool::Clang.find()?.path).args(args).status()?.success());
+//! # }
+//! # let args = ["--thinlto-index-only=thinlto.list", "-e", "main", "main.o", "half.o"];
+//! # assert!(Command::new(Tool::Lld.find()?.path).args(args).status()?.success());
+//! // What to compile: the list that `ld.lld --thinlto-index-only=thinlto.list …` wrote.
+//! let list = IndexList::read("thinlto.list".as_ref())?;
+//! // How: codegen options for all modules, as clang's command line has them.
 //! let flags: Arc<[String]> = ["-O2".to_owned(), "-fPIC".to_owned()].into();
 //! let mut resolver = Resolver::new(Tool::clang_for_driver());
-//!
 //! let plan = Plan::for_link(&list, &Naming::default(), &flags, &mut resolver)?;
+//!
 //! let report = Farm::default().run(&plan)?;
 //!
 //! for (_, module, job) in report.failed() {
 //!     eprintln!("{module}: {}", job.result.as_ref().unwrap_err());
 //! }
-//! println!("{} objects in {:.1?}", report.objects(), report.wall);
+//! assert_eq!(report.objects(), 2);
+//! assert!(fs::metadata("main.thinlto-native.o")?.len() > 0);
 //! # Ok(())
 //! # }
 //! ```

@@ -27,7 +27,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Backend(backend::Backend),
+    Backend(Box<backend::Backend>),
     Cc(cc::Cc),
     Explain(explain::Explain),
     Doctor(doctor::Doctor),
