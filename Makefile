@@ -4,13 +4,14 @@
 
 CARGO ?= cargo
 
-.PHONY: help setup build demo test parity bench fmt lint docs clean
+.PHONY: help setup build demo test test-dynamic parity bench fmt lint docs clean
 
 help:
 	@echo 'make setup    install missing system packages (LLVM 22, clang, lld, a C++ compiler)'
 	@echo 'make build    build target/release/thinfarm'
 	@echo 'make demo     build a real program through thinfarm, and run it'
 	@echo 'make test     formatting, lints, documentation, and all tests but the full parity suite'
+	@echo 'make test-dynamic  test the development build that links LLVM dynamically (part of make test)'
 	@echo 'make parity   compare the objects of every parity case with those of clang'
 	@echo 'make bench    thinfarm, lld in-process and spawned clang, side by side'
 	@echo 'make fmt      format the sources'
@@ -29,6 +30,13 @@ demo: build
 
 test: lint docs
 	$(CARGO) test --workspace --release
+	$(MAKE) --no-print-directory test-dynamic
+
+# The development build, against the shared LLVM and clang: part of the suite with that program.
+test-dynamic: setup
+	$(CARGO) build --features dynamic-llvm
+	THINFARM=$(abspath $(or $(CARGO_TARGET_DIR),target))/debug/thinfarm \
+		$(CARGO) test --release --test suite -- cc_drop_in report telling
 
 parity: setup
 	$(CARGO) test --release --test parity -- --full

@@ -110,11 +110,6 @@ fn index_hint(source: &OpenError) -> &'static str {
 }
 
 impl JobError {
-    /// Whether LLVM crashed, so that its locks cannot be trusted any more.
-    pub fn is_crash(&self) -> bool {
-        matches!(self, Self::Backend { failure, .. } if failure.crashed)
-    }
-
     /// Diagnostics as clang words them, or nothing.
     pub fn diagnostics(&self) -> &str {
         match self {
