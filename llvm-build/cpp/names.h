@@ -47,7 +47,7 @@ inline constexpr Name<llvm::EABI> EabiVersions[] = {
     {llvm::EABI::Unknown, "unknown"},
 };
 
-// clang's kinds, so that `initTargetOptions`' mapping to LLVM's stays in one place.
+// LLVM's kinds; options.cpp maps clang's to them, as `initTargetOptions` does.
 inline constexpr Name<llvm::ExceptionHandling> ExceptionModels[] = {
     {llvm::ExceptionHandling::None, "none"},
     {llvm::ExceptionHandling::DwarfCFI, "dwarf"},

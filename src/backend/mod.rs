@@ -62,7 +62,7 @@ pub enum JobError {
         source: Arc<OpenError>,
     },
     /// The index names a module that cannot be loaded.
-    #[error("{module} imports from {import}, which cannot be loaded: {source}")]
+    #[error("{module} imports from {import}, which cannot be loaded: {source}{}", id_hint(import))]
     Import {
         /// The module that is compiled.
         module: String,
@@ -106,6 +106,15 @@ fn index_hint(source: &OpenError) -> &'static str {
             "; was the thin link (ld.lld --thinlto-index-only) run, and is its prefix replaced?"
         }
         _ => "",
+    }
+}
+
+fn id_hint(import: &str) -> &'static str {
+    if import.contains(char::REPLACEMENT_CHARACTER) {
+        "; LLVM 22 garbles module ids that are not ASCII in indexes (clang cannot find such a module \
+         either), so its path must be ASCII"
+    } else {
+        ""
     }
 }
 

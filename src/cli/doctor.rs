@@ -1,6 +1,6 @@
 //! `thinfarm doctor`: what is there, whether it fits together, and what to do about what does not.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::fs;
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::print::{self, STRONG};
 use crate::farm::available_cores;
-use crate::toolchain::Tool;
+use crate::toolchain::{Found, Tool};
 
 /// Show the linked LLVM, the clang and lld that are found, memory and cores, and what is wrong.
 #[derive(Debug, Args)]
@@ -26,8 +26,8 @@ struct Findings {
     llvm: String,
     clang_linked: String,
     targets: Vec<String>,
-    clang: Result<Program, String>,
-    lld: Result<Program, String>,
+    clang: Program,
+    lld: Program,
     cores: usize,
     memory_bytes: Option<u64>,
     memory_available_bytes: Option<u64>,
@@ -35,9 +35,42 @@ struct Findings {
 }
 
 #[derive(Serialize)]
-struct Program {
-    path: String,
-    version: String,
+#[serde(untagged)]
+enum Program {
+    Found { path: String, version: String },
+    Missing { problem: String },
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Found { path, version } => write!(f, "{path} ({version})"),
+            Self::Missing { problem } => f.write_str(problem),
+        }
+    }
+}
+
+impl Program {
+    /// Looks for a tool and notes what is wrong with it.
+    fn look_for(tool: Tool, problems: &mut Vec<String>) -> Self {
+        let linked = llvm_build::build_version();
+        match tool.find() {
+            Ok(Found { path, version }) => {
+                let path = path.display().to_string();
+                if version != linked {
+                    problems.push(format!(
+                        "{path} is version {version}, the linked LLVM {linked}: objects may differ from \
+                         clang's in detail; rebuild thinfarm after an upgrade of LLVM"
+                    ));
+                }
+                Self::Found { path, version }
+            }
+            Err(error) => {
+                problems.push(error.to_string());
+                Self::Missing { problem: error.to_string() }
+            }
+        }
+    }
 }
 
 /// What a worker needs for a large module with debug information; RocksDB's largest takes half.
@@ -60,24 +93,8 @@ impl Findings {
     fn now() -> Self {
         let (major, minor, patch) = llvm_build::llvm_version();
         let mut problems = Vec::new();
-        let mut program = |tool: Tool| match tool.find() {
-            Ok(found) => Ok(Program { path: found.path.display().to_string(), version: found.version }),
-            Err(error) => {
-                problems.push(error.to_string());
-                Err(error.to_string())
-            }
-        };
-        let (clang, lld) = (program(Tool::Clang), program(Tool::Lld));
-        let linked = llvm_build::build_version();
-        for found in [&clang, &lld].into_iter().flatten() {
-            if found.version != linked {
-                problems.push(format!(
-                    "{} is version {}, the linked LLVM {linked}: objects may differ from clang's in \
-                     detail; rebuild thinfarm after an upgrade of LLVM",
-                    found.path, found.version
-                ));
-            }
-        }
+        let clang = Program::look_for(Tool::Clang, &mut problems);
+        let lld = Program::look_for(Tool::Lld, &mut problems);
         let cores = available_cores().get();
         let (memory, available) = (memory("MemTotal:"), memory("MemAvailable:"));
         if let Some(available) = available
@@ -105,19 +122,15 @@ impl Findings {
 
     fn text(&self) -> String {
         let mut text = String::new();
-        let mut row = |name: &str, value: &dyn std::fmt::Display| {
+        let mut row = |name: &str, value: &dyn fmt::Display| {
             writeln!(text, "{STRONG}{name:10}{STRONG:#} {value}").expect("strings take any text");
-        };
-        let program = |found: &Result<Program, String>| match found {
-            Ok(found) => format!("{} ({})", found.path, found.version),
-            Err(error) => error.clone(),
         };
         let size = |bytes: Option<u64>| bytes.map_or("unknown".to_owned(), print::bytes);
         row("thinfarm", &self.thinfarm);
         row("LLVM", &format_args!("{} ({})", self.llvm, self.clang_linked));
         row("targets", &self.targets.join(" "));
-        row("clang", &program(&self.clang));
-        row("lld", &program(&self.lld));
+        row("clang", &self.clang);
+        row("lld", &self.lld);
         row("cores", &format_args!("{} this process may use", self.cores));
         let (total, available) = (size(self.memory_bytes), size(self.memory_available_bytes));
         row("memory", &format_args!("{total}, {available} available"));
