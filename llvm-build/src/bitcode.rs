@@ -37,6 +37,7 @@ pub struct Bitcode {
     module: UniquePtr<ffi::BitcodeModule>,
     map: Mmap,
     facts: ModuleFacts,
+    id: Box<str>,
 }
 
 // SAFETY: once opened the C++ object is only read: its identifier, a view of the mapped bytes, and
@@ -73,7 +74,7 @@ impl Bitcode {
         let mut error = String::new();
         let module = ffi::open_bitcode(&map, id, &mut error);
         let Some(opened) = module.as_ref() else {
-            return Err(OpenError::Format(explain(&map, error)));
+            return Err(OpenError::Format(why_not_bitcode(&map, error)));
         };
         let facts = opened.facts();
         // An index is bitcode with summaries too, and would compile to an empty object.
@@ -82,7 +83,12 @@ impl Bitcode {
                 "it has no target triple: this looks like an index, not a module".to_owned(),
             ));
         }
-        Ok(Self { module, map, facts })
+        Ok(Self { module, map, facts, id: id.into() })
+    }
+
+    /// The module id it was opened with.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// What the file says of itself.
@@ -109,7 +115,7 @@ impl Bitcode {
 }
 
 /// Says what a file is when it is not bitcode: LLVM only says that its magic is wrong.
-fn explain(bytes: &[u8], error: String) -> String {
+fn why_not_bitcode(bytes: &[u8], error: String) -> String {
     const BITCODE: &[u8] = b"BC\xC0\xDE";
     const WRAPPER: &[u8] = &[0xDE, 0xC0, 0x17, 0x0B];
     if bytes.starts_with(BITCODE) || bytes.starts_with(WRAPPER) {
@@ -151,7 +157,7 @@ impl Index {
             return Err(OpenError::Format("a bitcode module, not an index".to_owned()));
         }
         if raw.is_null() {
-            return Err(OpenError::Format(explain(bytes, error)));
+            return Err(OpenError::Format(why_not_bitcode(bytes, error)));
         }
         Ok(Self { raw, empty: bytes.is_empty() })
     }

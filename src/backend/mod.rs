@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use llvm_build::{
-    Bitcode, Failure, Imports, Index, JobFiles, OpenError, StageTime, StageTimes, compile_with_clang_action,
+    Failure, Imports, Index, JobFiles, OpenError, StageTime, StageTimes, compile_with_clang_action,
     compile_with_thin_backend,
 };
 use nix::time::{ClockId, clock_gettime};
 
 pub use output::{OutputFile, abandon_outputs};
 
-use crate::input::Modules;
+use crate::input::{Modules, Reading};
 use crate::options::CommandError;
 use crate::plan::Job;
 
@@ -134,24 +134,23 @@ impl JobError {
 /// See [`JobError`]; nothing is left under the final name of an output then.
 pub fn run(job: &Job, modules: &Modules) -> Result<JobDone, JobError> {
     let start = StageStart::now();
-    let module =
-        modules.get(&job.module).map_err(|source| JobError::Module { module: job.module.clone(), source })?;
-    let index = read_index(job)?;
-    let imports = index.imports(&job.module);
-    let sources = open_sources(job, &imports, modules)?;
+    let mut reading = modules.reading();
+    let (index, imports) = open(job, &mut reading)?;
     let opened = start.elapsed();
 
     // Before the work rather than after it: an output that cannot be written costs nothing.
     let outputs = Outputs::create(job)?;
     let options = job.command.codegen();
+    let mut read = reading.opened();
+    let module = read.next().expect("open() begins with the job's own module");
     let compiled = if module.facts().is_thin_lto
         && !index.is_empty()
         && !imports.skip
         && options.clang_action_reason.is_empty()
     {
-        let sources = sources.iter().map(AsRef::as_ref);
         let files = outputs.redirect(&job.command.files);
-        compile_with_thin_backend(&module, index, sources, options, &files, job.command.warning_flags())
+        let warning_flags = job.command.warning_flags();
+        compile_with_thin_backend(module, index, read, options, &files, warning_flags)
     } else {
         let cc1 = job.command.cc1()?;
         compile_with_clang_action(&cc1, &outputs.object_name(), &outputs.dwo_name())
@@ -172,23 +171,31 @@ pub fn run(job: &Job, modules: &Modules) -> Result<JobDone, JobError> {
     };
     done.stages.import.wall += opened.wall;
     done.stages.import.cpu += opened.cpu;
-    Modules::done_with(sources.into_iter().chain([module]));
     Ok(done)
 }
 
-/// Every module that `job` reads, for a look at them before the work.
+/// Opens every module that `job` reads, its own first, and its index.
 ///
 /// # Errors
 /// As [`run`], for what it would fail on.
-pub fn reads(job: &Job, modules: &Modules) -> Result<Vec<Arc<Bitcode>>, JobError> {
-    let module = open_module(job, modules)?;
-    let mut read = open_sources(job, &read_index(job)?.imports(&job.module), modules)?;
-    read.push(module);
-    Ok(read)
-}
-
-fn open_module(job: &Job, modules: &Modules) -> Result<Arc<Bitcode>, JobError> {
-    modules.get(&job.module).map_err(|source| JobError::Module { module: job.module.clone(), source })
+pub fn open(job: &Job, reading: &mut Reading<'_>) -> Result<(Index, Imports), JobError> {
+    reading.open(&job.module).map_err(|source| JobError::Module { module: job.module.clone(), source })?;
+    let index = read_index(job)?;
+    let imports = index.imports(&job.module);
+    for import in &imports.sources {
+        let source = reading.open(import).map_err(|source| JobError::Import {
+            module: job.module.clone(),
+            import: import.clone(),
+            source,
+        })?;
+        if !source.facts().is_thin_lto {
+            return Err(JobError::ImportWithoutSummary {
+                module: job.module.clone(),
+                import: import.clone(),
+            });
+        }
+    }
+    Ok((index, imports))
 }
 
 fn read_index(job: &Job) -> Result<Index, JobError> {
@@ -200,22 +207,6 @@ fn read_index(job: &Job) -> Result<Index, JobError> {
         fs::read(&job.index).map_err(|error| failed(OpenError::Io(error)))?
     };
     Index::read(&bytes, &job.index.to_string_lossy()).map_err(failed)
-}
-
-fn open_sources(job: &Job, imports: &Imports, modules: &Modules) -> Result<Vec<Arc<Bitcode>>, JobError> {
-    let open = |import: &String| {
-        let source = modules.get(import).map_err(|source| JobError::Import {
-            module: job.module.clone(),
-            import: import.clone(),
-            source,
-        })?;
-        if source.facts().is_thin_lto {
-            Ok(source)
-        } else {
-            Err(JobError::ImportWithoutSummary { module: job.module.clone(), import: import.clone() })
-        }
-    };
-    imports.sources.iter().map(open).collect()
 }
 
 /// The outputs of one job, under temporary names until it has succeeded.

@@ -48,8 +48,9 @@ pub(super) struct Backend {
     #[arg(long, default_value = Naming::SUFFIX)]
     suffix: String,
     /// Write native objects under DIR, mirroring the paths of the modules.
+    // A string, because the path is also part of a clang command line.
     #[arg(long, value_name = "DIR")]
-    out_dir: Option<PathBuf>,
+    out_dir: Option<String>,
     /// lld was given this option: indexes and the list are under another prefix.
     #[arg(long, value_name = "OLD;NEW")]
     thinlto_prefix_replace: Option<PrefixReplace>,
@@ -113,7 +114,7 @@ impl Backend {
             prefix_replace: self.thinlto_prefix_replace.clone(),
             object_suffix_replace: self.thinlto_object_suffix_replace.clone(),
             suffix: self.suffix.clone(),
-            out_dir: self.out_dir.clone(),
+            out_dir: self.out_dir.as_ref().map(PathBuf::from),
         };
         let list = match &self.list {
             Some(path) => IndexList::read(path).map_err(|error| Failure::Reason(error.to_string()))?,

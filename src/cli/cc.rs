@@ -36,8 +36,14 @@ pub(super) struct Cc {
 
 impl Cc {
     pub(super) fn run(&self) -> ExitCode {
-        let args: Vec<String> =
-            self.args.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
+        let mut args = Vec::with_capacity(self.args.len());
+        for argument in &self.args {
+            let Some(argument) = argument.to_str() else {
+                print::error(&format!("the argument {} is not UTF-8", argument.display()));
+                return ExitCode::FAILURE;
+            };
+            args.push(argument.to_owned());
+        }
         let (command, warnings) = match CompileCommand::of_command_line(args, Tool::clang_for_driver()) {
             Ok(resolved) => resolved,
             Err(CommandError::Rejected(diagnostics)) => {

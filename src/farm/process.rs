@@ -82,12 +82,14 @@ fn is_trustworthy(plan: &Plan, modules: &Modules, threads: usize) -> bool {
     }
     // What cannot be opened is not compiled; its job says why.
     let is_ours = |job: &Job| {
-        if plan.whole_link {
-            // It imports from modules of the plan only, which are all looked at.
-            return modules.get(&job.module).is_ok_and(|module| module.facts().producer == ours);
-        }
-        backend::reads(job, modules)
-            .is_ok_and(|read| read.iter().all(|module| module.facts().producer == ours))
+        let mut reading = modules.reading();
+        // In a whole link imports come from modules of the plan only, which are all looked at.
+        let opened = if plan.whole_link {
+            reading.open(&job.module).is_ok()
+        } else {
+            backend::open(job, &mut reading).is_ok()
+        };
+        opened && reading.opened().all(|module| module.facts().producer == ours)
     };
     let next = AtomicUsize::new(0);
     let foreign = AtomicBool::new(false);

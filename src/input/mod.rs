@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use llvm_build::{Bitcode, OpenError};
 
@@ -16,14 +16,15 @@ pub struct Modules {
 
 type Slot = Arc<OnceLock<Result<Arc<Bitcode>, Arc<OpenError>>>>;
 
+/// Mappings that stay when no job reads them. A process may have 65,530 on Linux
+/// (`vm.max_map_count`); beyond this number modules are unmapped and, if needed, mapped again.
+const MOST_IDLE: usize = 32_768;
+
 impl Modules {
     /// The module with the given id, opened if this is the first time it is asked for.
-    ///
-    /// # Errors
-    /// The file cannot be read or is not bitcode; the same error for everyone who asks.
-    pub fn get(&self, id: &str) -> Result<Arc<Bitcode>, Arc<OpenError>> {
+    fn get(&self, id: &str) -> Result<Arc<Bitcode>, Arc<OpenError>> {
         let slot = {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = self.known();
             match known.get(id) {
                 Some(slot) => slot.clone(),
                 None => known.entry(id.to_owned()).or_default().clone(),
@@ -32,15 +33,57 @@ impl Modules {
         slot.get_or_init(|| Bitcode::open(Path::new(id), id).map(Arc::new).map_err(Arc::new)).clone()
     }
 
-    /// A job is done with these modules. Those that no other job is reading keep their mapping, but
-    /// give up the memory behind it: a link's bitcode is most of what a farm would otherwise hold.
-    pub fn done_with(modules: impl IntoIterator<Item = Arc<Bitcode>>) {
+    /// What one job reads: nothing yet.
+    pub fn reading(&self) -> Reading<'_> {
+        Reading { modules: self, read: Vec::new() }
+    }
+
+    fn done_with(&self, module: Arc<Bitcode>) {
         /// The one in the map and the one in our hands.
         const NOBODY_ELSE: usize = 2;
-        for module in modules {
-            if Arc::strong_count(&module) == NOBODY_ELSE {
-                module.release_pages();
-            }
+        if Arc::strong_count(&module) == NOBODY_ELSE {
+            module.release_pages();
+        }
+        let mut known = self.known();
+        if known.len() > MOST_IDLE {
+            known.remove(module.id());
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Slot>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The modules that one job reads. Dropped, those that no other job reads keep their mapping, but
+/// give up the memory behind it: a link's bitcode is most of what a farm would otherwise hold.
+#[derive(Debug)]
+pub struct Reading<'a> {
+    modules: &'a Modules,
+    read: Vec<Arc<Bitcode>>,
+}
+
+impl Reading<'_> {
+    /// Opens one more.
+    ///
+    /// # Errors
+    /// The file cannot be read or is not bitcode; the same error for everyone who asks.
+    pub fn open(&mut self, id: &str) -> Result<&Bitcode, Arc<OpenError>> {
+        let module = self.modules.get(id)?;
+        self.read.push(module);
+        Ok(&self.read[self.read.len() - 1])
+    }
+
+    /// Those opened, in that order.
+    pub fn opened(&self) -> impl Iterator<Item = &Bitcode> {
+        self.read.iter().map(AsRef::as_ref)
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        for module in self.read.drain(..) {
+            self.modules.done_with(module);
         }
     }
 }
