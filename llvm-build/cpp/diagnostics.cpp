@@ -108,16 +108,11 @@ bool BackendDiagnostics::handleDiagnostics(const DiagnosticInfo &Info) {
         << demangle(Call.getFunctionName().str()) << Call.getNote();
     break;
   }
-  case DK_OptimizationRemark:
-  case DK_OptimizationRemarkMissed:
-  case DK_OptimizationRemarkAnalysis:
-  case DK_OptimizationRemarkAnalysisFPCommute:
-  case DK_OptimizationRemarkAnalysisAliasing:
-  case DK_MachineOptimizationRemark:
-  case DK_MachineOptimizationRemarkMissed:
-  case DK_MachineOptimizationRemarkAnalysis:
-    // Asked for with -Rpass, which runs clang's own action.
-    return true;
+  case DK_OptimizationFailure:
+    Diags.Report(diag::warn_fe_backend_optimization_failure)
+        << AddFlagValue(cast<DiagnosticInfoOptimizationFailure>(Info).getPassName())
+        << print(Info);
+    break;
   default:
     Diags.Report(PluginIds.of(Info.getSeverity())) << print(Info);
     break;

@@ -322,7 +322,8 @@ run_thin_backend(const BitcodeModule &Module, std::unique_ptr<SummaryIndex> Inde
   auto Context = std::make_unique<LLVMContext>();
   auto Handler = std::make_unique<BackendDiagnostics>(Module.Id, Cc1, *Result);
   BackendDiagnostics &Diagnostics = *Handler;
-  Context->setDiagnosticHandler(std::move(Handler));
+  // Remarks nobody asked for never reach the handler.
+  Context->setDiagnosticHandler(std::move(Handler), /*RespectFilters=*/true);
   GuardOutcome Guard = runGuarded([&] {
     runJob(Module, *Index, *Imports, Options, Files, Diagnostics, *Context, *Result);
   });
