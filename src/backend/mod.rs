@@ -155,7 +155,13 @@ pub fn run(job: &Job, modules: &Modules) -> Result<JobDone, JobError> {
         let cc1 = job.command.cc1()?;
         compile_with_clang_action(&cc1, &outputs.object_name(), &outputs.dwo_name())
     };
-    let compiled = compiled.map_err(|failure| JobError::Backend { module: job.module.clone(), failure })?;
+    let compiled = match compiled {
+        Ok(compiled) => compiled,
+        Err(failure) => {
+            outputs.discard();
+            return Err(JobError::Backend { module: job.module.clone(), failure });
+        }
+    };
 
     let start = StageStart::now();
     let object_size = outputs.finish(compiled.object())?;
@@ -240,6 +246,14 @@ impl Outputs {
     /// records stays.
     fn redirect(&self, files: &JobFiles) -> JobFiles {
         JobFiles { split_dwarf_output: self.dwo_name(), ..files.clone() }
+    }
+
+    /// Removes what an earlier run left under the final names, as clang does when a job fails: an old
+    /// object must not be taken for this one.
+    fn discard(self) {
+        for output in [Some(self.object), self.dwo].into_iter().flatten() {
+            output.discard();
+        }
     }
 
     /// Writes what is in memory, gives every output its final name and tells the object's size.

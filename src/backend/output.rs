@@ -99,6 +99,15 @@ impl OutputFile {
         }
     }
 
+    /// Gives up, and removes the file of an earlier time as well.
+    pub fn discard(self) {
+        if let Place::Temporary(_) = self.place {
+            // There may be none; one that cannot be removed cannot be replaced either, which the
+            // next attempt will say.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+
     /// Writes `contents`, if any, after what others wrote, and gives the file its final name.
     /// Returns its size.
     ///
@@ -159,6 +168,15 @@ mod tests {
         drop(OutputFile::create(&path).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_discarded_output_takes_the_old_file_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.o");
+        fs::write(&path, "old").unwrap();
+        OutputFile::create(&path).unwrap().discard();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -188,6 +188,34 @@ fn warning_of_a_backend() {
     assert!(said.stderr.contains("exceeds limit"), "{said}");
 }
 
+/// What only the backend can find wrong: assembly that does not assemble, a loop that does not become what
+/// a pragma asks for. The words, the flag in brackets, the count and the status are clang's.
+#[test]
+fn complaints_about_the_source() {
+    const SOURCE: &str = "int odd(int *a, int n) {\n\
+        #pragma clang loop vectorize(enable)\n\
+        for (int i = 1; i < n; i++) { a[i + 1] = a[i] * 3 + a[i - 1]; if (a[i] == 7) return i; }\n\
+        return 0; }\n";
+    const ASSEMBLY: &str = "int bad(void) { int x; __asm__(\"foobar %0\" : \"=r\"(x)); return x; }\n";
+    let twins = Twins::new(&["-O2"]);
+    twins.both(|link| {
+        link.write("odd.c", SOURCE);
+        link.write("bad.c", ASSEMBLY);
+        for (source, module) in [("odd.c", "odd.o"), ("bad.c", "bad.o")] {
+            let args = ["-O2", "-fPIC", "-flto=thin", "-c", source, "-o", module];
+            run(link.command(llvm_tool("clang")).args(args)).succeeded();
+        }
+        link.thin_link(&["odd.o", "bad.o"], &[]);
+    });
+    for flag in ["-Wall", "-Werror", "-w"] {
+        for module in ["odd.o", "bad.o"] {
+            let index = format!("-fthinlto-index={module}.thinlto.bc");
+            let said = twins.agree(&format!("-O2 -x ir {index} {flag} -c -o native.o {module}"));
+            assert!(flag == "-w" || !said.stderr.is_empty(), "no complaint about {module}: {said}");
+        }
+    }
+}
+
 #[test]
 fn flags_without_use_here() {
     let said = Twins::new(&["-O2"]).agree(&format!("{JOB} -I. -DNAME -c -o native.o shape.o"));
