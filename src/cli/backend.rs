@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use indicatif::BinaryBytes;
 
 use super::progress::Progress;
 use super::{print, signals};
@@ -139,7 +140,7 @@ impl Backend {
             report.objects(),
             report.wall.as_secs_f64(),
             report.usage.cpu,
-            print::bytes(report.usage.peak_memory),
+            BinaryBytes(report.usage.peak_memory),
             report.threads,
         );
         if failed > 0 {

@@ -5,6 +5,7 @@ use std::fs;
 use std::process::ExitCode;
 
 use clap::Args;
+use indicatif::BinaryBytes;
 use serde::Serialize;
 
 use super::print::{self, STRONG};
@@ -102,7 +103,7 @@ impl Findings {
         {
             problems.push(format!(
                 "{} of memory are available for {cores} workers; with large modules use -j{}",
-                print::bytes(available),
+                BinaryBytes(available),
                 (available / MEMORY_PER_WORKER).max(1),
             ));
         }
@@ -125,7 +126,8 @@ impl Findings {
         let mut row = |name: &str, value: &dyn fmt::Display| {
             writeln!(text, "{STRONG}{name:10}{STRONG:#} {value}").expect("strings take any text");
         };
-        let size = |bytes: Option<u64>| bytes.map_or("unknown".to_owned(), print::bytes);
+        let size =
+            |bytes: Option<u64>| bytes.map_or("unknown".to_owned(), |bytes| BinaryBytes(bytes).to_string());
         row("thinfarm", &self.thinfarm);
         row("LLVM", &format_args!("{} ({})", self.llvm, self.clang_linked));
         row("targets", &self.targets.join(" "));

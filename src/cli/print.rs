@@ -38,24 +38,3 @@ pub(super) fn error(text: &dyn Display) {
 pub(super) fn warning(text: &dyn Display) {
     tell(format_args!("thinfarm: {WARNING}warning:{WARNING:#} {text}\n"));
 }
-
-/// Bytes for people.
-pub(super) fn bytes(count: u64) -> String {
-    const KIB: u64 = 1 << 10;
-    const MIB: u64 = 1 << 20;
-    match count {
-        ..KIB => format!("{count} B"),
-        KIB..MIB => format!("{} KiB", count / KIB),
-        _ => format!("{} MiB", count / MIB),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn sizes_are_in_the_unit_that_fits() {
-        assert_eq!(super::bytes(1023), "1023 B");
-        assert_eq!(super::bytes(2048), "2 KiB");
-        assert_eq!(super::bytes(300 << 20), "300 MiB");
-    }
-}
