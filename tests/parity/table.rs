@@ -151,7 +151,7 @@ const SYMBOLS: &[Case] = &[
     both("-O2 -fPIC -fno-plt"),
     both("-O2 -fPIC -fno-semantic-interposition"),
     both("-O2 -fPIC -fsemantic-interposition"),
-    both("-O2 -fPIC -fvisibility=hidden"),
+    both("-O2 -fPIC -fvisibility=hidden").linked_as(Relocatable),
     cxx("-O2 -fPIC -fvisibility-inlines-hidden").full(),
     both("-O2 -fPIC -faddrsig"),
     both("-O2 -fPIC -fno-addrsig"),
@@ -200,7 +200,9 @@ const SANITIZERS: &[Case] = &[
 ];
 
 const WHOLE_PROGRAM: &[Case] = &[
-    both("-O2 -fPIC -fvisibility=hidden").front("-fsanitize=cfi -fno-sanitize-ignorelist -fsplit-lto-unit"),
+    both("-O2 -fPIC -fvisibility=hidden")
+        .front("-fsanitize=cfi -fno-sanitize-ignorelist -fsplit-lto-unit")
+        .linked_as(Program),
     both("-O2 -fno-pic -fvisibility=hidden")
         .front("-fsanitize=cfi -fno-sanitize-ignorelist -fsplit-lto-unit")
         .linked_as(Program),
