@@ -249,8 +249,8 @@ static void fillConfig(const CodegenOptions &O, const JobFiles &F, lto::Config &
   Conf.CSIRProfile = str(O.cs_profile_path);
   Conf.SplitDwarfFile = str(F.split_dwarf_file);
   Conf.SplitDwarfOutput = str(F.split_dwarf_output);
-  // clang verifies the IR before and after the pipeline. It only finds bugs of LLVM, costs some 5 %
-  // of the time and changes nothing in it.
+  // clang verifies the IR before and after the pipeline. That finds bugs of LLVM, takes time and
+  // changes nothing in the IR.
   Conf.DisableVerify = true;
 }
 

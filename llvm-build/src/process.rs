@@ -26,7 +26,7 @@ pub fn set_llvm_args(args: &[String]) -> Result<(), String> {
 }
 
 /// Whether debug info in bitcode is trusted (`-disable-auto-upgrade-debug-info`) or verified when a
-/// module is loaded or imported from, which costs RocksDB a third of its import time.
+/// module is loaded or imported from.
 ///
 /// The setting belongs to the process; change it only while no job runs, and trust only bitcode
 /// that this very LLVM release wrote.

@@ -74,7 +74,7 @@ impl Program {
     }
 }
 
-/// What a worker needs for a large module with debug information; RocksDB's largest takes half.
+/// Ample for a worker: `make bench` shows what two need for RocksDB with debug information.
 const MEMORY_PER_WORKER: u64 = 512 << 20;
 
 impl Doctor {

@@ -68,14 +68,15 @@ impl Progress {
     }
 
     fn line(&mut self, module: &str, report: &JobReport) {
-        if !self.bar.is_hidden() || !self.named {
+        if !self.named {
             return;
         }
-        if self.verbose || self.last_line.elapsed() >= PLAIN_EVERY {
+        let due = self.bar.is_hidden() && self.last_line.elapsed() >= PLAIN_EVERY;
+        if self.verbose || due {
             self.last_line = Instant::now();
             let (done, jobs) = (self.done, self.bar.length().unwrap_or_default());
             let seconds = report.wall.as_secs_f64();
-            print::tell(format!("[{done}/{jobs}] {module} {seconds:.2} s\n"));
+            self.bar.suspend(|| print::tell(format!("[{done}/{jobs}] {module} {seconds:.2} s\n")));
         }
     }
 
