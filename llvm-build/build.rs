@@ -11,8 +11,10 @@ const SOURCES: &[&str] = &[
     "cpp/clang_action.cpp",
     "cpp/diagnostics.cpp",
     "cpp/driver.cpp",
+    "cpp/flags.cpp",
     "cpp/options.cpp",
     "cpp/process.cpp",
+    "cpp/recorded.cpp",
     "cpp/thin_backend.cpp",
 ];
 

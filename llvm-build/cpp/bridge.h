@@ -18,12 +18,14 @@
 
 namespace thinfarm {
 
+struct BackendFlags;
 struct Cc1Outcome;
 struct CodegenOptions;
 struct DriverOutcome;
 struct Imports;
 struct JobFiles;
 struct ModuleFacts;
+struct ModuleRecord;
 struct StageTimes;
 
 // A bitcode file's ThinLTO module. It borrows the file's bytes and, once opened, is only read, so
@@ -34,6 +36,7 @@ public:
       : Id(std::move(Id)), Buffer(Buffer.getBuffer(), this->Id) {}
 
   ModuleFacts facts() const;
+  ModuleRecord record() const;
 
   // The module id as the index spells it; LLVM's handle below points into it.
   const std::string Id;
@@ -67,6 +70,9 @@ rust::String clang_version();
 DriverOutcome run_driver(rust::Slice<const rust::String> Args, rust::Str Clang,
                          rust::Str Program, bool CheckInputs);
 Cc1Outcome parse_cc1(rust::Slice<const rust::String> Args);
+BackendFlags backend_flags(rust::Slice<const rust::String> Args, rust::Str Program,
+                           rust::Str Directory);
+BackendFlags option_groups(rust::Slice<const rust::String> Args);
 
 std::unique_ptr<BitcodeModule> open_bitcode(rust::Slice<const uint8_t> Bytes,
                                             rust::Str Id, rust::String &Error);

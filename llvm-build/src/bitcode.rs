@@ -8,7 +8,7 @@ use std::path::Path;
 use cxx::UniquePtr;
 use memmap2::{Mmap, UncheckedAdvice};
 
-use crate::bridge::ffi::{self, Imports, ModuleFacts};
+use crate::bridge::ffi::{self, Imports, ModuleFacts, ModuleRecord};
 
 /// Why a file is not an input.
 #[derive(Debug)]
@@ -94,6 +94,11 @@ impl Bitcode {
     /// What the file says of itself.
     pub fn facts(&self) -> &ModuleFacts {
         &self.facts
+    }
+
+    /// What the module remembers of how it was made. Costs about as much as importing from it.
+    pub fn record(&self) -> ModuleRecord {
+        self.raw().record()
     }
 
     /// Bytes of the file.

@@ -232,6 +232,18 @@ pub(crate) mod ffi {
         files: JobFiles,
     }
 
+    /// What a backend needs of a compile command.
+    pub struct BackendFlags {
+        /// The arguments that are left.
+        flags: Vec<String>,
+        /// Where each option starts in `flags`, then their number.
+        starts: Vec<u32>,
+        /// DWARF is split by options that were dropped because they name the front end's files.
+        splits_dwarf: bool,
+        /// A response file cannot be read; empty if all can.
+        error: String,
+    }
+
     /// Facts of one bitcode module, read without building IR.
     #[derive(Clone, Debug, Default)]
     pub struct ModuleFacts {
@@ -241,6 +253,37 @@ pub(crate) mod ffi {
         producer: String,
         /// Whether the file has a module with a ThinLTO summary.
         is_thin_lto: bool,
+    }
+
+    /// What a module remembers of how it was made. Reading it builds a part of the IR.
+    #[derive(Clone, Debug, Default)]
+    pub struct ModuleRecord {
+        /// The name of the source, as the compiler was given it.
+        source_file: String,
+        /// `!llvm.commandline`: clang command lines, blanks and backslashes escaped by backslashes.
+        command_lines: Vec<String>,
+        /// The same, as compile units of debug information keep it (`-grecord-command-line`).
+        debug_flags: Vec<String>,
+        /// `.llvmcmd`: the cc1 command line, `-cc1` first, without files and warnings.
+        embedded_cc1: Vec<String>,
+        /// The directory that compile units of debug information name; empty without any.
+        directory: String,
+        /// `!llvm.ident`: the compilers.
+        idents: Vec<String>,
+        /// Target CPU of the first function that is defined; may be empty.
+        target_cpu: String,
+        /// Target features of that function, comma-separated.
+        target_features: String,
+        /// 2 if every function is optimised for minimal size, 1 for size, else 0.
+        size_level: u32,
+        /// `PIC Level` and `PIE Level` of the module's flags, 0 without.
+        pic_level: u32,
+        /// See `pic_level`.
+        pie_level: u32,
+        /// LLVM's name of the code model the module asks for; empty without.
+        code_model: String,
+        /// Why nothing could be read; empty if it could.
+        error: String,
     }
 
     /// A function or variable count and the modules an index imports from.
@@ -299,9 +342,12 @@ pub(crate) mod ffi {
 
         fn run_driver(args: &[String], clang: &str, program: &str, check_inputs: bool) -> DriverOutcome;
         fn parse_cc1(args: &[String]) -> Cc1Outcome;
+        fn backend_flags(args: &[String], program: &str, directory: &str) -> BackendFlags;
+        fn option_groups(args: &[String]) -> BackendFlags;
 
         fn open_bitcode(bytes: &[u8], id: &str, error: &mut String) -> UniquePtr<BitcodeModule>;
         fn facts(self: &BitcodeModule) -> ModuleFacts;
+        fn record(self: &BitcodeModule) -> ModuleRecord;
         /// Whether bitcode is a module rather than an index: only modules name a target.
         fn is_module(bytes: &[u8]) -> bool;
         fn read_index(bytes: &[u8], id: &str, error: &mut String) -> UniquePtr<SummaryIndex>;

@@ -11,6 +11,11 @@ use crate::bridge::ffi::{CodegenOptions, JobFiles};
 pub struct Cc1(pub(crate) Vec<String>);
 
 impl Cc1 {
+    /// A cc1 command line, `-cc1` first.
+    pub fn new(args: Vec<String>) -> Self {
+        Self(args)
+    }
+
     /// The arguments, `-cc1` first.
     pub fn args(&self) -> &[String] {
         &self.0
@@ -105,4 +110,43 @@ pub fn parse_cc1(cc1: &Cc1) -> Result<Parsed, CommandError> {
         return Err(CommandError::Rejected(outcome.diagnostics));
     }
     Ok(Parsed { options: outcome.options, files: outcome.files, warnings: outcome.diagnostics })
+}
+
+/// What a backend needs of a compile command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BackendFlags {
+    /// The options that are left, each with its values.
+    pub options: Vec<Vec<String>>,
+    /// DWARF is split by options that are not among them, because they name the front end's files.
+    pub splits_dwarf: bool,
+}
+
+/// Takes from a front end's command line, clang's or (`-cc1` first) cc1's, the options that a backend
+/// job needs: what names files of the front end's job and what the preprocessor, the linker and LTO
+/// read goes.
+///
+/// `program` is the name that clang was called by, which may say what the target is. The command ran
+/// in `directory`: relative paths of files that the options make clang read or write become absolute
+/// (with an empty one they stay). Response files are expanded.
+///
+/// # Errors
+/// A response file cannot be read.
+pub fn backend_flags(args: &[String], program: &str, directory: &str) -> Result<BackendFlags, CommandError> {
+    crate::initialize();
+    grouped(ffi::backend_flags(args, program, directory))
+}
+
+/// The options of a clang command line (or, `-cc1` first, of cc1's), each with its values.
+pub fn option_groups(args: &[String]) -> Vec<Vec<String>> {
+    crate::initialize();
+    grouped(ffi::option_groups(args)).map(|flags| flags.options).unwrap_or_default()
+}
+
+fn grouped(flags: ffi::BackendFlags) -> Result<BackendFlags, CommandError> {
+    let ffi::BackendFlags { flags, starts, splits_dwarf, error } = flags;
+    if !error.is_empty() {
+        return Err(CommandError::Unsupported(error));
+    }
+    let ranges = starts.windows(2).map(|pair| pair[0] as usize..pair[1] as usize);
+    Ok(BackendFlags { options: ranges.map(|range| flags[range].to_vec()).collect(), splits_dwarf })
 }

@@ -1,0 +1,111 @@
+// What a module remembers of how it was made: command lines, directory, source, target.
+
+#include "bridge.h"
+#include "guard.h"
+#include "llvm-build/src/bridge.rs.h"
+#include "names.h"
+
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/DebugInfoMetadata.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+
+using namespace llvm;
+
+namespace thinfarm {
+
+static rust::String text(StringRef Text) { return rust::String::lossy(Text.data(), Text.size()); }
+
+static uint32_t flagValue(const Module &M, StringRef Flag) {
+  auto *Value = mdconst::extract_or_null<ConstantInt>(M.getModuleFlag(Flag));
+  return Value ? static_cast<uint32_t>(Value->getZExtValue()) : 0;
+}
+
+// `!llvm.commandline`, `!llvm.ident`: nodes of one string each.
+static void readStrings(const Module &M, StringRef Name, rust::Vec<rust::String> &Texts) {
+  if (const NamedMDNode *Nodes = M.getNamedMetadata(Name))
+    for (const MDNode *Node : Nodes->operands())
+      if (auto *Text = Node->getNumOperands() ? dyn_cast<MDString>(Node->getOperand(0)) : nullptr)
+        Texts.push_back(text(Text->getString()));
+}
+
+// What `-fembed-bitcode=marker` keeps: the cc1 arguments, each ended by a NUL.
+static void readEmbeddedCc1(const Module &M, rust::Vec<rust::String> &Cc1) {
+  const GlobalVariable *Variable = M.getGlobalVariable("llvm.cmdline", /*AllowInternal=*/true);
+  if (!Variable || !Variable->hasInitializer())
+    return;
+  auto *Data = dyn_cast<ConstantDataArray>(Variable->getInitializer());
+  if (!Data || !Data->isString())
+    return;
+  StringRef Rest = Data->getAsString();
+  while (!Rest.empty()) {
+    auto [Argument, Tail] = Rest.split('\0');
+    Cc1.push_back(text(Argument));
+    Rest = Tail;
+  }
+}
+
+static void readCompileUnits(const Module &M, ModuleRecord &Record) {
+  for (const DICompileUnit *Unit : M.debug_compile_units()) {
+    if (!Unit->getFlags().empty())
+      Record.debug_flags.push_back(text(Unit->getFlags()));
+    if (Record.directory.empty())
+      Record.directory = text(Unit->getDirectory());
+  }
+}
+
+static void readFunctions(const Module &M, ModuleRecord &Record) {
+  bool AllMin = true, AllSmall = true, Any = false;
+  for (const Function &F : M) {
+    if (F.isDeclaration())
+      continue;
+    if (!Any) {
+      Record.target_cpu = text(F.getFnAttribute("target-cpu").getValueAsString());
+      Record.target_features = text(F.getFnAttribute("target-features").getValueAsString());
+    }
+    Any = true;
+    AllMin &= F.hasMinSize();
+    AllSmall &= F.hasFnAttribute(Attribute::OptimizeForSize) || F.hasMinSize();
+  }
+  Record.size_level = !Any ? 0 : AllMin ? 2 : AllSmall ? 1 : 0;
+}
+
+ModuleRecord BitcodeModule::record() const {
+  ModuleRecord Record{};
+  if (!Thin)
+    return Record;
+  auto Context = std::make_unique<LLVMContext>();
+  GuardOutcome Guard = runGuarded([&] {
+    // As for an import: metadata is read where it is asked for only.
+    Expected<std::unique_ptr<Module>> Loaded =
+        llvm::BitcodeModule(*Thin).getLazyModule(*Context, /*ShouldLazyLoadMetadata=*/true,
+                                                 /*IsImporting=*/true);
+    if (!Loaded) {
+      Record.error = text(toString(Loaded.takeError()));
+      return;
+    }
+    Module &M = **Loaded;
+    if (Error E = M.materializeMetadata()) {
+      Record.error = text(toString(std::move(E)));
+      return;
+    }
+    Record.source_file = text(M.getSourceFileName());
+    readStrings(M, "llvm.commandline", Record.command_lines);
+    readStrings(M, "llvm.ident", Record.idents);
+    readEmbeddedCc1(M, Record.embedded_cc1);
+    readCompileUnits(M, Record);
+    readFunctions(M, Record);
+    Record.pic_level = flagValue(M, "PIC Level");
+    Record.pie_level = flagValue(M, "PIE Level");
+    if (std::optional<CodeModel::Model> Model = M.getCodeModel())
+      Record.code_model = text(word(CodeModels, *Model));
+  });
+  if (!Guard.Error.empty()) {
+    Record.error = text(Guard.Error);
+    // After a crash it is in an unknown state.
+    (void)Context.release();
+  }
+  return Record;
+}
+
+} // namespace thinfarm
