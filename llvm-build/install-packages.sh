@@ -24,6 +24,7 @@ Install these by the means of this system, then run make again:
                           (Debian: llvm-$major-dev libclang-$major-dev libpolly-$major-dev)
   clang $major and lld $major     (Debian: clang-$major lld-$major)
   a C++17 compiler, make  (Debian: g++ make)
+  CMake and ninja, for the tests  (Debian: cmake ninja-build)
   zlib, zstd, libxml2 and Z3 with headers, which LLVM links
                           (Debian: zlib1g-dev libzstd-dev libxml2-dev libz3-dev)
 An LLVM $major that is not on PATH is named by LLVM_SYS_221_PREFIX. Debian and Ubuntu releases that have no
@@ -39,7 +40,7 @@ is_llvm_config() {
 
 # The Debian packages to have, one to a line.
 wanted_packages() {
-    printf '%s\n' g++ make
+    printf '%s\n' g++ make cmake ninja-build
     if [ -z "$prefix" ]; then
         printf '%s\n' "llvm-$major-dev" "libclang-$major-dev" "libpolly-$major-dev" "clang-$major" \
             "lld-$major" zlib1g-dev libzstd-dev libxml2-dev libz3-dev

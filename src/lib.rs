@@ -4,9 +4,8 @@
 //! compiled; [`farm::Farm`] compiles them; a [`report::Report`] says what happened.
 //!
 //! ```
-//! use std::sync::Arc;
 //! use thinfarm::farm::Farm;
-//! use thinfarm::options::Resolver;
+//! use thinfarm::options::{Resolver, Sources};
 //! use thinfarm::plan::{IndexList, Naming, Plan};
 //! use thinfarm::toolchain::Tool;
 //!
@@ -26,10 +25,11 @@
 //! # assert!(Command::new(Tool::Lld.find()?.path).args(args).status()?.success());
 //! // What to compile: the list that `ld.lld --thinlto-index-only=thinlto.list …` wrote.
 //! let list = IndexList::read("thinlto.list".as_ref())?;
-//! // How: codegen options for all modules, as clang's command line has them.
-//! let flags: Arc<[String]> = ["-O2".to_owned(), "-fPIC".to_owned()].into();
+//! // How: codegen options for all modules, as clang's command line has them. Each file's own would be
+//! // had with `Sources::with`, from compile_commands.json for example.
+//! let mut sources = Sources::given(["-O2".to_owned(), "-fPIC".to_owned()]);
 //! let mut resolver = Resolver::new(Tool::clang_for_driver());
-//! let plan = Plan::for_link(&list, &Naming::default(), &flags, &mut resolver)?;
+//! let plan = Plan::for_link(&list, &Naming::default(), &mut sources, &mut resolver)?;
 //!
 //! let report = Farm::default().run(&plan)?;
 //!
@@ -44,6 +44,7 @@
 
 pub mod backend;
 pub mod cli;
+pub mod config;
 pub mod farm;
 pub mod input;
 pub mod options;

@@ -5,11 +5,11 @@ use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Args;
 use indicatif::BinaryBytes;
 
+use super::option_args::{OptionArgs, warn_of_missing};
 use super::progress::Progress;
 use super::{print, signals};
 use crate::farm::{Farm, available_cores};
@@ -29,6 +29,8 @@ Examples:
 
   thinfarm backend -j4 --out-dir native --profile cost.json --list thinlto.list -- -O2 -g
   thinfarm backend a.o b.o -- -O3                      these modules only
+  thinfarm backend --options compile-commands=build --list thinlto.list
+  thinfarm backend --options recorded --list thinlto.list -- -O2
   thinfarm backend --verify-with clang --list thinlto.list -- -O2
 
 Exit status: 0 if every object was made, 1 if one was not, 2 for a wrong command line.")]
@@ -39,9 +41,8 @@ pub(super) struct Backend {
     /// Modules to compile, each with its index `MODULE.thinlto.bc` beside it.
     #[arg(value_name = "MODULE", conflicts_with = "list")]
     modules: Vec<String>,
-    /// Codegen options for all modules, as a clang command line. Front-end options do no harm.
-    #[arg(last = true, value_name = "CLANG FLAGS")]
-    flags: Vec<String>,
+    #[command(flatten)]
+    options: OptionArgs,
     /// Jobs to run at once [default: the cores this process may use].
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZero<usize>>,
@@ -77,8 +78,7 @@ impl Backend {
         match self.compile() {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
-            Err(Failure::Said) => ExitCode::FAILURE,
-            Err(Failure::Reason(reason)) => {
+            Err(reason) => {
                 print::error(&reason);
                 ExitCode::FAILURE
             }
@@ -86,20 +86,20 @@ impl Backend {
     }
 
     /// Whether everything asked for was made.
-    fn compile(&self) -> Result<bool, Failure> {
+    fn compile(&self) -> Result<bool, String> {
         let plan = self.plan()?;
         let clang = self.verify_with.as_deref().map(verify::Clang::find).transpose();
-        let clang = clang.map_err(|error| Failure::Reason(error.to_string()))?;
-        signals::watch().map_err(|error| Failure::Reason(format!("cannot watch for signals: {error}")))?;
+        let clang = clang.map_err(|error| error.to_string())?;
+        signals::watch().map_err(|error| format!("cannot watch for signals: {error}"))?;
 
         let threads = self.jobs.unwrap_or_else(available_cores);
         let farm = Farm::default().threads(threads).fail_fast(self.fail_fast);
         let mut progress = Progress::new(plan.jobs.len(), self.verbose);
         let report = farm.run_with(&plan, |event| progress.hear(event));
         progress.finish();
-        let report = report.map_err(|error| Failure::Reason(error.to_string()))?;
+        let report = report.map_err(|error| error.to_string())?;
 
-        self.tell(&report);
+        self.tell(&plan, &report);
         if let Some(path) = &self.profile {
             write_profile(path, &report)?;
         }
@@ -110,7 +110,7 @@ impl Backend {
         Ok(report.is_success() && verified)
     }
 
-    fn plan(&self) -> Result<Plan, Failure> {
+    fn plan(&self) -> Result<Plan, String> {
         let naming = Naming {
             prefix_replace: self.thinlto_prefix_replace.clone(),
             object_suffix_replace: self.thinlto_object_suffix_replace.clone(),
@@ -118,26 +118,28 @@ impl Backend {
             out_dir: self.out_dir.as_ref().map(PathBuf::from),
         };
         let list = match &self.list {
-            Some(path) => IndexList::read(path).map_err(|error| Failure::Reason(error.to_string()))?,
+            Some(path) => IndexList::read(path).map_err(|error| error.to_string())?,
             None => IndexList::part(self.modules.clone()),
         };
-        let flags: Arc<[String]> = self.flags.clone().into();
+        let mut sources = self.options.sources()?;
         let mut resolver = Resolver::new(Tool::clang_for_driver());
-        let plan = Plan::for_link(&list, &naming, &flags, &mut resolver).map_err(Failure::from)?;
+        let plan = Plan::for_link(&list, &naming, &mut sources, &mut resolver).map_err(plan_error)?;
+        warn_of_missing(&sources);
         if self.out_dir.is_some() {
             create_directories(&plan)?;
         }
         Ok(plan)
     }
 
-    fn tell(&self, report: &Report) {
+    fn tell(&self, plan: &Plan, report: &Report) {
         if self.verbose {
             tell_slowest(report);
         }
         let failed = report.failed().count();
         let mut summary = format!(
-            "thinfarm: {} objects in {:.2} s, {:.2} CPU s, peak {}, {} threads",
+            "thinfarm: {} objects, {} in {:.2} s, {:.2} CPU s, peak {}, {} threads",
             report.objects(),
+            option_sets(plan),
             report.wall.as_secs_f64(),
             report.usage.cpu,
             BinaryBytes(report.usage.peak_memory),
@@ -156,40 +158,39 @@ impl Backend {
     }
 }
 
-/// Why there is no report.
-enum Failure {
-    /// To be said.
-    Reason(String),
-    /// Said already, in clang's words.
-    Said,
-}
-
-impl From<PlanError> for Failure {
-    fn from(error: PlanError) -> Self {
-        match error {
-            PlanError::Flags(CommandError::Rejected(diagnostics)) => {
-                print::tell(diagnostics);
-                Self::Said
-            }
-            other => Self::Reason(other.to_string()),
-        }
+/// How many ways of compiling there are among the jobs.
+fn option_sets(plan: &Plan) -> String {
+    match plan.option_sets() {
+        1 => "1 option set".to_owned(),
+        number => format!("{number} option sets"),
     }
 }
 
-fn create_directories(plan: &Plan) -> Result<(), Failure> {
+/// Tells clang's own words, if it is clang who rejects the plan.
+fn plan_error(error: PlanError) -> String {
+    match error {
+        PlanError::Flags { error: CommandError::Rejected(diagnostics), from, module } => {
+            print::tell(diagnostics);
+            format!("clang rejects the options of {module}, which are from {from}")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn create_directories(plan: &Plan) -> Result<(), String> {
     let directories: BTreeSet<&Path> = plan.jobs.iter().filter_map(|job| job.output.parent()).collect();
     for directory in directories {
         fs::create_dir_all(directory)
-            .map_err(|error| Failure::Reason(format!("cannot create {}: {error}", directory.display())))?;
+            .map_err(|error| format!("cannot create {}: {error}", directory.display()))?;
     }
     Ok(())
 }
 
-fn write_profile(path: &Path, report: &Report) -> Result<(), Failure> {
+fn write_profile(path: &Path, report: &Report) -> Result<(), String> {
     crate::backend::OutputFile::create(path)
         .and_then(|file| file.finish((report.to_json() + "\n").as_bytes()))
         .map(drop)
-        .map_err(|error| Failure::Reason(format!("cannot write {}: {error}", path.display())))
+        .map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 fn tell_slowest(report: &Report) {

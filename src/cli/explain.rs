@@ -1,6 +1,7 @@
 //! `thinfarm explain`: the codegen options a module would be compiled with, and why.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -8,8 +9,9 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::option_args::{OptionArgs, warn_of_missing};
 use super::print::{self, STRONG};
-use crate::options::{CommandError, CompileCommand, Explained, Origin, Resolver, explain};
+use crate::options::{CompileCommand, Explained, FileOptions, Origin, Provenance, Resolver, explain};
 use crate::plan::{ModuleFiles, Naming};
 use crate::toolchain::Tool;
 
@@ -20,7 +22,8 @@ Examples:
   thinfarm explain a.o -- -O2 -fPIC          options that flags set, and which flag
   thinfarm explain --all a.o -- -O2          every option, clang's defaults too
   thinfarm explain --cc1 a.o -- -O2          the equivalent cc1 command line
-  thinfarm explain --json a.o -- -O2 | jq .")]
+  thinfarm explain --json a.o -- -O2 | jq .
+  thinfarm explain --options kbuild init/main.o    where they came from, too")]
 pub(super) struct Explain {
     /// Modules, as the index list spells them.
     #[arg(required = true)]
@@ -34,69 +37,80 @@ pub(super) struct Explain {
     /// Print every option as JSON.
     #[arg(long)]
     json: bool,
-    /// Codegen options, as a clang command line.
-    #[arg(last = true, value_name = "CLANG FLAGS")]
-    flags: Vec<String>,
+    #[command(flatten)]
+    options: OptionArgs,
 }
 
 #[derive(Serialize)]
 struct Module<'a> {
     module: &'a str,
-    /// Where the command line came from.
-    source: &'static str,
+    #[serde(flatten)]
+    provenance: &'a Provenance,
+    /// Where the front end ran, if not here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    directory: Option<&'a Path>,
     command: Vec<String>,
     options: Vec<Explained>,
     files: &'a llvm_build::JobFiles,
 }
 
-/// The only source of options there is so far.
-const SOURCE: &str = "the command line, after --";
+/// One module and all that is known of its options.
+struct Explanation {
+    module: String,
+    file_options: FileOptions,
+    provenance: Provenance,
+    command: Arc<CompileCommand>,
+}
 
 impl Explain {
     pub(super) fn run(&self) -> ExitCode {
-        match self.text() {
+        match self.explanations().and_then(|modules| self.text(&modules)) {
             Ok(text) => print::answer(&text),
-            Err(CommandError::Rejected(diagnostics)) => {
-                print::tell(diagnostics);
-                ExitCode::FAILURE
-            }
-            Err(error) => {
-                print::error(&error);
+            Err(reason) => {
+                print::error(&reason);
                 ExitCode::FAILURE
             }
         }
     }
 
-    fn text(&self) -> Result<String, CommandError> {
+    fn explanations(&self) -> Result<Vec<Explanation>, String> {
         let naming = Naming::default();
-        let flags: Arc<[String]> = self.flags.clone().into();
+        let mut sources = self.options.sources()?;
         let mut resolver = Resolver::new(Tool::clang_for_driver());
-        let mut text = String::new();
-        let mut modules = Vec::new();
-        let mut commands = Vec::new();
+        let mut explanations = Vec::new();
         for module in &self.modules {
             let ModuleFiles { index, output, .. } = naming.files(module);
-            commands.push(resolver.resolve(
-                &flags,
-                module,
-                &index.to_string_lossy(),
-                &output.to_string_lossy(),
-            )?);
+            let (file_options, provenance) =
+                sources.options(module).map_err(|error| error.to_string())?;
+            let command = resolver
+                .resolve(&file_options, module, &index.to_string_lossy(), &output.to_string_lossy())
+                .map_err(|error| error.to_string())?;
+            explanations.push(Explanation { module: module.clone(), file_options, provenance, command });
         }
-        for (module, command) in self.modules.iter().zip(&commands) {
+        sources.check().map_err(|error| error.to_string())?;
+        warn_of_missing(&sources);
+        Ok(explanations)
+    }
+
+    fn text(&self, explanations: &[Explanation]) -> Result<String, String> {
+        let mut text = String::new();
+        let mut modules = Vec::new();
+        for explanation in explanations {
+            let Explanation { module, file_options, provenance, command } = explanation;
             if self.cc1 {
-                let cc1 = command.cc1()?;
+                let cc1 = command.cc1().map_err(|error| error.to_string())?;
                 let words = cc1.args().iter().map(String::as_str);
                 let line = shlex::try_join(words).expect("arguments have no NUL");
                 writeln!(text, "clang {line}").expect("strings take any text");
                 continue;
             }
-            let options = explain(command)?;
+            let options = explain(command).map_err(|error| error.to_string())?;
             if self.json {
-                let files = &command.files;
-                modules.push(Module { module, source: SOURCE, command: command.args(), options, files });
+                let directory = file_options.directory.as_deref();
+                let (command, files) = (command.args(), &command.files);
+                modules.push(Module { module, provenance, directory, command, options, files });
             } else {
-                self.table(&mut text, module, command, &options);
+                self.table(&mut text, explanation, &options);
             }
         }
         if self.json {
@@ -105,14 +119,21 @@ impl Explain {
         Ok(text)
     }
 
-    fn table(&self, text: &mut String, module: &str, command: &CompileCommand, options: &[Explained]) {
+    fn table(&self, text: &mut String, explanation: &Explanation, options: &[Explained]) {
+        let Explanation { module, file_options, provenance, command } = explanation;
         let shown: Vec<&Explained> =
             options.iter().filter(|option| self.all || option.origin != Origin::Default).collect();
         let width = shown.iter().map(|option| option.name.len()).max().unwrap_or(0);
         let mut line = |arguments: std::fmt::Arguments<'_>| {
             text.write_fmt(arguments).expect("strings take any text");
         };
-        line(format_args!("{STRONG}{module}{STRONG:#}: options from {SOURCE}\n"));
+        line(format_args!("{STRONG}{module}{STRONG:#}: options from {}\n", provenance.source));
+        for rule in &provenance.rules {
+            line(format_args!("  changed by {rule}\n"));
+        }
+        if let Some(directory) = &file_options.directory {
+            line(format_args!("  compiled in {}\n", directory.display()));
+        }
         line(format_args!("  index   {}\n  object  {}\n", command.files.index, command.files.output));
         for option in &shown {
             let value = match &option.value {

@@ -4,6 +4,7 @@ mod backend;
 mod cc;
 mod doctor;
 mod explain;
+mod option_args;
 mod pages;
 mod print;
 mod progress;

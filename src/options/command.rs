@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+use std::path::Path;
+
 use llvm_build::{Cc1, CodegenOptions, CommandError, Driver, JobFiles, drive, parse_cc1};
+
+use super::FileOptions;
 
 /// How one module is compiled.
 #[derive(Clone, Debug, Default)]
@@ -11,9 +15,10 @@ pub struct CompileCommand {
     pub files: JobFiles,
     /// The flags that were given, shared by all jobs they were given for.
     flags: Arc<[String]>,
-    /// Whether `flags` are codegen options only, to which a job's own arguments are added, or the
-    /// whole command line.
-    is_backend: bool,
+    /// What has to be added to them.
+    form: Form,
+    /// The flags are of a command that ran in another directory than this process does.
+    is_elsewhere: bool,
     /// The clang to pretend to be.
     clang: Arc<str>,
     /// What the command line says about code generation. `None` in a command never resolved.
@@ -22,6 +27,21 @@ pub struct CompileCommand {
     cc1: Option<Arc<Cc1>>,
     /// Whether `cc1` is this very job's.
     is_own_cc1: bool,
+}
+
+/// What flags are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Form {
+    /// The whole command line of one job.
+    #[default]
+    CommandLine,
+    /// clang options, to which a job's own arguments are added.
+    Clang,
+    /// cc1 options, to which a job's own arguments are added.
+    Cc1 {
+        /// Among them the names of the `.dwo`.
+        splits_dwarf: bool,
+    },
 }
 
 /// Begins clang's diagnostics, as a program's name does.
@@ -42,27 +62,45 @@ impl CompileCommand {
         Ok((command, warnings))
     }
 
-    /// Resolves codegen `flags` for the job of `files`: its `input`, `index` and `output`.
+    /// Resolves a file's `options` for the job of `files`: its `input`, `index` and `output`.
     pub(super) fn of_backend(
-        flags: Arc<[String]>,
+        options: &FileOptions,
         clang: Arc<str>,
         files: JobFiles,
     ) -> Result<Self, CommandError> {
-        let mut command = Self { files, flags, is_backend: true, clang, ..Self::default() };
+        let form = match options.flags.first() {
+            Some(first) if first == "-cc1" => Form::Cc1 { splits_dwarf: options.splits_dwarf },
+            _ => Form::Clang,
+        };
+        let flags = options.flags.clone();
+        let is_elsewhere = options.directory.is_some();
+        let mut command = Self { files, flags, form, is_elsewhere, clang, ..Self::default() };
         // A missing module is the loader's error, which names it for one job of many.
         command.resolve(/* check_inputs */ false)?;
         Ok(command)
     }
 
     fn resolve(&mut self, check_inputs: bool) -> Result<String, CommandError> {
-        let driver = Driver { check_inputs, ..self.driver() };
-        let driven = drive(driver, &self.args())?;
-        let parsed = parse_cc1(&driven.cc1)?;
-        self.files = parsed.files;
+        let (cc1, warnings) = self.drive(check_inputs)?;
+        let parsed = parse_cc1(&cc1)?;
+        let own = std::mem::replace(&mut self.files, parsed.files);
+        if self.form != Form::CommandLine {
+            // As the plan spells them; the command line may have to spell them otherwise.
+            self.files = JobFiles { input: own.input, index: own.index, output: own.output, ..self.files.clone() };
+        }
         self.options = Some(Arc::new(parsed.options));
-        self.cc1 = Some(Arc::new(driven.cc1));
+        self.cc1 = Some(Arc::new(cc1));
         self.is_own_cc1 = true;
-        Ok(driven.warnings + &parsed.warnings)
+        Ok(warnings + &parsed.warnings)
+    }
+
+    /// The cc1 command line and the driver's warnings.
+    fn drive(&self, check_inputs: bool) -> Result<(Cc1, String), CommandError> {
+        if let Form::Cc1 { .. } = self.form {
+            return Ok((Cc1::new(self.args()), String::new()));
+        }
+        let driven = drive(Driver { check_inputs, ..self.driver() }, &self.args())?;
+        Ok((driven.cc1, driven.warnings))
     }
 
     /// The same command for another job's `input`, `index` and `output`.
@@ -74,27 +112,45 @@ impl CompileCommand {
         Self { files, is_own_cc1: false, ..self.clone() }
     }
 
-    /// Uses the other's options object if it is equal, so that a set of options exists once.
-    pub(super) fn share_options(&mut self, other: &Self) {
-        if self.options == other.options {
-            self.options.clone_from(&other.options);
-        }
+    /// Uses `known` for the options, which are equal, so that a set of options exists once.
+    pub(super) fn share_options(&mut self, known: Arc<CodegenOptions>) {
+        self.options = Some(known);
     }
 
     /// The clang command line of this job, without the program's name.
     pub fn args(&self) -> Vec<String> {
         let mut args = self.flags.to_vec();
-        if self.is_backend {
-            args.extend(APPENDED.map(str::to_owned));
-            args.push(format!("-fthinlto-index={}", self.files.index));
-            args.extend(["-o", &self.files.output, "--", &self.files.input].map(str::to_owned));
+        let JobFiles { input, index, output, .. } = &self.files;
+        // Names derived from the object's, of a .dwo for example, must mean the same to who reads them
+        // in the directory of the front end, which debug information names.
+        let output = if self.is_elsewhere { absolute(output) } else { output.clone() };
+        match self.form {
+            Form::CommandLine => return args,
+            Form::Clang => {
+                args.extend(APPENDED.map(str::to_owned));
+                args.push(format!("-fthinlto-index={index}"));
+                args.extend(["-o", &output, "--", input].map(str::to_owned));
+            }
+            Form::Cc1 { splits_dwarf } => {
+                if splits_dwarf {
+                    let dwo = Path::new(&output).with_extension("dwo").to_string_lossy().into_owned();
+                    args.extend(["-split-dwarf-file", &dwo, "-split-dwarf-output", &dwo].map(str::to_owned));
+                }
+                args.push(format!("-fthinlto-index={index}"));
+                args.extend(["-emit-obj", "-o", &output, "-x", "ir", input].map(str::to_owned));
+            }
         }
         args
     }
 
-    /// The flags as they were given.
-    pub(super) fn flags(&self) -> &[String] {
-        &self.flags
+    /// How many of the arguments are not the flags but the job's own.
+    pub(super) fn own_arguments(&self) -> usize {
+        self.args().len() - self.flags.len()
+    }
+
+    /// Whether the flags are cc1's, not those of clang's driver.
+    pub(super) fn is_cc1(&self) -> bool {
+        matches!(self.form, Form::Cc1 { .. })
     }
 
     /// The codegen options.
@@ -112,7 +168,7 @@ impl CompileCommand {
     pub fn cc1(&self) -> Result<Arc<Cc1>, CommandError> {
         match &self.cc1 {
             Some(cc1) if self.is_own_cc1 => Ok(cc1.clone()),
-            _ => Ok(Arc::new(drive(self.driver(), &self.args())?.cc1)),
+            _ => Ok(Arc::new(self.drive(false)?.0)),
         }
     }
 
@@ -123,5 +179,13 @@ impl CompileCommand {
 
     pub(super) fn driver(&self) -> Driver<'_> {
         Driver { clang: &self.clang, program: PROGRAM, check_inputs: false }
+    }
+}
+
+fn absolute(path: &str) -> String {
+    match std::path::absolute(path) {
+        Ok(absolute) => absolute.to_string_lossy().into_owned(),
+        // Only of an empty path, which no output has.
+        Err(_) => path.to_owned(),
     }
 }

@@ -4,10 +4,16 @@
 //! clang's own driver and cc1 parser, linked into this process, say that.
 
 mod command;
+mod file_options;
 mod origin;
 mod resolver;
+pub mod source;
+mod sources;
 
 pub use command::CompileCommand;
+pub use file_options::FileOptions;
 pub use llvm_build::{CodegenOptions, CommandError, JobFiles};
 pub use origin::{Explained, Origin, explain};
 pub use resolver::Resolver;
+pub use source::SourceError;
+pub use sources::{MissingOptions, Provenance, SourceName, Sources};

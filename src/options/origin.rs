@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use llvm_build::{CodegenOptions, CommandError, drive, parse_cc1};
+use llvm_build::{Cc1, CodegenOptions, CommandError, drive, option_groups, parse_cc1};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -41,21 +41,21 @@ pub struct Explained {
 /// # Errors
 /// clang's diagnostics.
 pub fn explain(command: &CompileCommand) -> Result<Vec<Explained>, CommandError> {
-    let driven = drive(command.driver(), &command.args())?;
+    let (arguments, options) = arguments_by_option(command)?;
     let full = fields(command.codegen());
     let without = |left_out: &[Range<usize>]| {
-        let kept = driven.arguments.iter().enumerate();
+        let kept = arguments.iter().enumerate();
         let kept = kept.filter(|(at, _)| !left_out.iter().any(|range| range.contains(at)));
         let args: Vec<String> = kept.map(|(_, argument)| argument.clone()).collect();
-        let driven = drive(command.driver(), &args).ok()?;
-        Some(fields(&parse_cc1(&driven.cc1).ok()?.options))
+        let cc1 =
+            if command.is_cc1() { Cc1::new(args) } else { drive(command.driver(), &args).ok()?.cc1 };
+        Some(fields(&parse_cc1(&cc1).ok()?.options))
     };
 
-    // An option of the driver may be several arguments; only those the user gave are looked at, not
-    // those that make the command line a backend job.
-    let given = driven.arguments.len() - (command.args().len() - command.flags().len());
-    let flags: Vec<Range<usize>> =
-        driven.options.iter().filter(|range| range.end <= given).cloned().collect();
+    // An option may be several arguments; only those that were given are looked at, not those that
+    // make the command line a backend job.
+    let given = arguments.len() - command.own_arguments();
+    let flags: Vec<Range<usize>> = options.into_iter().filter(|range| range.end <= given).collect();
     let mut causes: Vec<Vec<String>> = vec![Vec::new(); full.len()];
     for range in &flags {
         // Without some flags (-x ir, the input) the command line makes no sense: they say what is
@@ -63,7 +63,7 @@ pub fn explain(command: &CompileCommand) -> Result<Vec<Explained>, CommandError>
         let Some(others) = without(std::slice::from_ref(range)) else { continue };
         for (cause, (with, without)) in causes.iter_mut().zip(full.iter().zip(&others)) {
             if with != without {
-                cause.push(driven.arguments[range.clone()].join(" "));
+                cause.push(arguments[range.clone()].join(" "));
             }
         }
     }
@@ -80,6 +80,24 @@ pub fn explain(command: &CompileCommand) -> Result<Vec<Explained>, CommandError>
         Explained { name, value, origin }
     });
     Ok(explained.collect())
+}
+
+/// The arguments of a command and where each of its options stands among them.
+fn arguments_by_option(command: &CompileCommand) -> Result<(Vec<String>, Vec<Range<usize>>), CommandError> {
+    if !command.is_cc1() {
+        let driven = drive(command.driver(), &command.args())?;
+        return Ok((driven.arguments, driven.options));
+    }
+    let arguments = command.args();
+    let mut end = 0;
+    let ranges = option_groups(&arguments).into_iter().map(|option| {
+        let start = end;
+        end += option.len();
+        start..end
+    });
+    // The first is -cc1 itself.
+    let options = ranges.skip(1).collect();
+    Ok((arguments, options))
 }
 
 /// The options by name, in the order of their declaration.

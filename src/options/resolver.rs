@@ -1,18 +1,20 @@
 //! Command lines to options, each distinct command line once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use llvm_build::{CommandError, JobFiles};
+use llvm_build::{CodegenOptions, CommandError, JobFiles};
 
-use super::CompileCommand;
+use super::{CompileCommand, FileOptions};
 
 /// Resolves the flags of many jobs and remembers what equal flags mean: clang needs a third of a
 /// millisecond for each command line, and the 945 modules of a kernel have 9 different ones.
 #[derive(Debug)]
 pub struct Resolver {
     clang: Arc<str>,
-    known: HashMap<Arc<[String]>, Known>,
+    known: HashMap<FileOptions, Known>,
+    /// Each set of options once: command lines that differ may well mean the same to a backend.
+    sets: HashSet<Arc<CodegenOptions>>,
 }
 
 #[derive(Debug)]
@@ -26,16 +28,16 @@ impl Resolver {
     /// A resolver that pretends to be the clang at the given path, see
     /// [`Tool::clang_for_driver`](crate::toolchain::Tool::clang_for_driver).
     pub fn new(clang: Arc<str>) -> Self {
-        Self { clang, known: HashMap::new() }
+        Self { clang, known: HashMap::new(), sets: HashSet::new() }
     }
 
-    /// The command that compiles `module` with `index` to `output` with a user's codegen `flags`.
+    /// The command that compiles `module` with `index` to `output` with a file's `options`.
     ///
     /// # Errors
     /// clang's diagnostics, or why the flags do not make one backend job.
     pub fn resolve(
         &mut self,
-        flags: &Arc<[String]>,
+        options: &FileOptions,
         module: &str,
         index: &str,
         output: &str,
@@ -46,20 +48,28 @@ impl Resolver {
             output: output.to_owned(),
             ..JobFiles::default()
         };
-        let known = self.known.get(flags);
+        let known = self.known.get(options);
         if let Some(known) = known
             && !known.per_job
         {
             return Ok(Arc::new(known.first.for_another(files)));
         }
-        let mut command = CompileCommand::of_backend(flags.clone(), self.clang.clone(), files)?;
-        if let Some(known) = known {
-            command.share_options(&known.first);
+        let mut command = CompileCommand::of_backend(options, self.clang.clone(), files)?;
+        if let Some(set) = self.sets.get(command.codegen()) {
+            command.share_options(set.clone());
         } else {
+            self.sets.insert(command.codegen().clone());
+        }
+        if known.is_none() {
             let per_job = names_files_after_the_job(&command.files);
-            self.known.insert(flags.clone(), Known { first: command.clone(), per_job });
+            self.known.insert(options.clone(), Known { first: command.clone(), per_job });
         }
         Ok(Arc::new(command))
+    }
+
+    /// How many different sets of codegen options there are so far.
+    pub fn option_sets(&self) -> usize {
+        self.sets.len()
     }
 }
 

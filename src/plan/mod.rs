@@ -6,14 +6,14 @@
 mod list;
 mod naming;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use list::{IndexList, ListError};
 pub use naming::{ModuleFiles, Naming, NamingError, PrefixReplace, SuffixReplace};
 
-use crate::options::{CommandError, CompileCommand, Resolver};
+use crate::options::{CommandError, CompileCommand, Resolver, SourceError, Sources};
 
 /// The backend jobs of one link.
 #[derive(Clone, Debug, Default)]
@@ -55,9 +55,19 @@ pub enum PlanError {
         /// The file.
         output: PathBuf,
     },
-    /// clang rejects the flags.
+    /// clang rejects the flags of a module.
+    #[error("{module}: its options, from {from}, make no backend job: {error}")]
+    Flags {
+        /// The module id.
+        module: String,
+        /// Where the flags are from.
+        from: String,
+        /// Why.
+        error: CommandError,
+    },
+    /// A module's options cannot be had.
     #[error(transparent)]
-    Flags(#[from] CommandError),
+    Source(#[from] SourceError),
 }
 
 impl Plan {
@@ -89,24 +99,32 @@ impl Plan {
         Ok(Self { jobs, whole_link })
     }
 
-    /// A plan of the modules in `list`, all compiled with the same clang codegen `flags`.
+    /// A plan of the modules in `list`, each compiled with the options that `sources` have for it.
     ///
     /// # Errors
-    /// clang rejects the flags, or outputs collide.
+    /// A module has no options or clang rejects them, or outputs collide.
     pub fn for_link(
         list: &IndexList,
         naming: &Naming,
-        flags: &Arc<[String]>,
+        sources: &mut Sources,
         resolver: &mut Resolver,
     ) -> Result<Self, PlanError> {
-        let job = |listed: &String| {
+        let mut jobs = Vec::with_capacity(list.modules.len());
+        for listed in &list.modules {
             let ModuleFiles { module, index, output } = naming.files(listed);
-            let command =
-                resolver.resolve(flags, &module, &index.to_string_lossy(), &output.to_string_lossy())?;
-            Ok(Job { module, index, output, command, size: 0 })
-        };
-        let jobs = list.modules.iter().map(job).collect::<Result<_, CommandError>>()?;
+            let (options, provenance) = sources.options(&module)?;
+            let command = resolver
+                .resolve(&options, &module, &index.to_string_lossy(), &output.to_string_lossy())
+                .map_err(|error| PlanError::Flags { from: provenance.source, module: module.clone(), error })?;
+            jobs.push(Job { module, index, output, command, size: 0 });
+        }
+        sources.check()?;
         Self::new(jobs, list.whole_link)
+    }
+
+    /// How many different sets of codegen options the jobs have.
+    pub fn option_sets(&self) -> usize {
+        self.jobs.iter().map(|job| job.command.codegen()).collect::<HashSet<_>>().len()
     }
 
     /// Positions of the jobs, the largest module first: the long ones must not start last.

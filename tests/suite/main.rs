@@ -10,6 +10,7 @@ mod cc_drop_in;
 mod fixture;
 mod interrupt;
 mod naming;
+mod own_options;
 mod report;
 mod side_by_side;
 mod telling;

@@ -1,0 +1,81 @@
+//! The arguments that say where options come from, the same for every subcommand that compiles.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::print;
+use crate::config::Config;
+use crate::options::{MissingOptions, SourceName, Sources};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Codegen options")]
+pub(super) struct OptionArgs {
+    /// Where each file's own options are: kbuild, compile-commands[=PATH], recorded, ninja[=DIR] or
+    /// rust. Repeatable; the first that knows a module is taken, wholly. Replaces those of
+    /// thinfarm.toml.
+    #[arg(long = "options", value_name = "SOURCE")]
+    sources: Vec<SourceName>,
+    /// What to do about a module that no source knows [default: error with kbuild, else warn].
+    #[arg(long, value_name = "POLICY")]
+    missing_options: Option<Policy>,
+    /// Rules and default sources [default: thinfarm.toml, looked for from the working directory
+    /// upwards].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Codegen options of modules that have none of their own, as a clang command line. Front-end
+    /// options do no harm.
+    #[arg(last = true, value_name = "CLANG FLAGS")]
+    flags: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Policy {
+    Error,
+    Warn,
+    Ignore,
+}
+
+impl OptionArgs {
+    /// The sources that were asked for, on the command line or in the configuration.
+    pub(super) fn sources(&self) -> Result<Sources, String> {
+        let config = match &self.config {
+            Some(path) => Some(Config::read(path).map_err(|error| error.to_string())?),
+            None => Config::find(".".as_ref()).map_err(|error| error.to_string())?,
+        };
+        let config = config.unwrap_or_default();
+        let names = if self.sources.is_empty() { &config.options } else { &self.sources };
+        let policy = match self.missing_options {
+            Some(Policy::Error) => MissingOptions::Error,
+            Some(Policy::Warn) => MissingOptions::Warn,
+            Some(Policy::Ignore) => MissingOptions::Ignore,
+            None => config.missing_options.unwrap_or_else(|| default_policy(names)),
+        };
+        let sources = Sources::given(self.flags.clone());
+        let sources = sources.with(names, policy).map_err(|error| error.to_string())?;
+        Ok(sources.with_rules(config.rules))
+    }
+}
+
+/// A kernel's objects are useless without their options, `-mcmodel=kernel` for example; where else a
+/// few files are missing, what is given for all may well be right.
+fn default_policy(names: &[SourceName]) -> MissingOptions {
+    if names.contains(&SourceName::Kbuild) { MissingOptions::Error } else { MissingOptions::Warn }
+}
+
+/// Tells, once, of modules that no source knew.
+pub(super) fn warn_of_missing(sources: &Sources) {
+    let missing = sources.missing();
+    if sources.policy() == MissingOptions::Warn
+        && let Some(first) = missing.first()
+    {
+        let others = match missing.len() - 1 {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        print::warning(&format!(
+            "no source of options knows {first}{others}: compiled with the options after -- \
+             (--missing-options error or ignore)"
+        ));
+    }
+}

@@ -1,0 +1,23 @@
+//! The options of one file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+/// The options of one file, ready for a backend: what resolves to the same command for every module.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FileOptions {
+    /// Arguments of clang's driver or, `-cc1` first, of cc1.
+    pub flags: Arc<[String]>,
+    /// Split DWARF was asked for by cc1 options that name the front end's files, which `flags` has not.
+    pub splits_dwarf: bool,
+    /// Where the front end ran, if that is not the working directory of this process. The paths in
+    /// `flags` do not depend on it.
+    pub directory: Option<Arc<Path>>,
+}
+
+impl FileOptions {
+    /// Options given by hand, for the working directory of this process.
+    pub fn given(flags: impl Into<Arc<[String]>>) -> Self {
+        Self { flags: flags.into(), splits_dwarf: false, directory: None }
+    }
+}

@@ -1,0 +1,295 @@
+//! Where the options of each file come from: sources asked in order, rules, and what is given for all.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use llvm_build::{ModuleRecord, backend_flags, option_groups};
+
+use super::FileOptions;
+use super::source::{self, CompileCommands, Kept, SourceError};
+use crate::config::Rule;
+use crate::input::{Location, Modules};
+
+/// One of the places where builds keep the options of their files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceName {
+    /// `.NAME.o.cmd` beside the module, as the Linux kernel's build leaves them.
+    Kbuild,
+    /// `compile_commands.json`: the file or its directory; looked for where clangd looks without one.
+    CompileCommands(Option<PathBuf>),
+    /// The module itself, see [`source::recorded`].
+    Recorded,
+    /// What ninja knows of its build directory, by default the working directory.
+    Ninja(Option<PathBuf>),
+    /// What a module of rustc's says of its target.
+    Rust,
+}
+
+impl FromStr for SourceName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, path) = match text.split_once('=') {
+            Some((name, path)) => (name, Some(PathBuf::from(path))),
+            None => (text, None),
+        };
+        match (name, path) {
+            ("kbuild", None) => Ok(Self::Kbuild),
+            ("compile-commands", path) => Ok(Self::CompileCommands(path)),
+            ("recorded", None) => Ok(Self::Recorded),
+            ("ninja", path) => Ok(Self::Ninja(path)),
+            ("rust", None) => Ok(Self::Rust),
+            ("kbuild" | "recorded" | "rust", Some(_)) => Err(format!("{name} takes no path")),
+            _ => Err(
+                "expected kbuild, compile-commands[=PATH], recorded, ninja[=DIR] or rust".to_owned()
+            ),
+        }
+    }
+}
+
+/// What is done about a module that no source knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingOptions {
+    /// Nothing is compiled.
+    Error,
+    /// It gets the options given for all modules; [`Sources::missing`] tells.
+    Warn,
+    /// It gets the options given for all modules.
+    Ignore,
+}
+
+/// Where the options of one module come from, for people and scripts.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Provenance {
+    /// The source and the place in it.
+    pub source: String,
+    /// What rules did, in their order.
+    pub rules: Vec<String>,
+}
+
+/// A source, ready to be asked.
+#[derive(Debug)]
+enum Source {
+    Kbuild,
+    CompileCommands(CompileCommands),
+    Recorded,
+    Rust,
+}
+
+/// Answers "the options of this module".
+#[derive(Debug)]
+pub struct Sources {
+    sources: Vec<Source>,
+    /// For modules that no source knows.
+    given: Arc<[String]>,
+    rules: Vec<Rule>,
+    policy: MissingOptions,
+    missing: Vec<String>,
+    modules: Modules,
+    /// The working directory; a command of this directory is not elsewhere.
+    here: PathBuf,
+    /// Directories of commands, and whether they are elsewhere.
+    directories: HashMap<PathBuf, Option<Arc<Path>>>,
+}
+
+/// Begins the provenance of options that are given for all modules.
+const GIVEN: &str = "the command line, after --";
+
+impl Sources {
+    /// The same `flags` of clang for all modules.
+    pub fn given(flags: impl Into<Arc<[String]>>) -> Self {
+        Self {
+            sources: Vec::new(),
+            given: flags.into(),
+            rules: Vec::new(),
+            policy: MissingOptions::Ignore,
+            missing: Vec::new(),
+            modules: Modules::default(),
+            here: std::env::current_dir().unwrap_or_default(),
+            directories: HashMap::new(),
+        }
+    }
+
+    /// Asks these sources first, in this order.
+    ///
+    /// # Errors
+    /// A compilation database cannot be had.
+    pub fn with(mut self, names: &[SourceName], policy: MissingOptions) -> Result<Self, SourceError> {
+        for name in names {
+            self.sources.push(match name {
+                SourceName::Kbuild => Source::Kbuild,
+                SourceName::CompileCommands(path) => {
+                    Source::CompileCommands(CompileCommands::find(path.as_deref())?)
+                }
+                SourceName::Recorded => Source::Recorded,
+                SourceName::Ninja(directory) => {
+                    Source::CompileCommands(source::ninja::compile_commands(directory.as_deref())?)
+                }
+                SourceName::Rust => Source::Rust,
+            });
+        }
+        self.policy = policy;
+        Ok(self)
+    }
+
+    /// Applies `rules` to what the sources say.
+    #[must_use]
+    pub fn with_rules(self, rules: Vec<Rule>) -> Self {
+        Self { rules, ..self }
+    }
+
+    /// The options of `module`, and where they come from.
+    ///
+    /// # Errors
+    /// A source knows the module, but what it says cannot be used.
+    pub fn options(&mut self, module: &str) -> Result<(FileOptions, Provenance), SourceError> {
+        let location = Location::of(module);
+        let mut asked = Asked { module, location: &location, modules: &self.modules, record: None };
+        let mut found = None;
+        for source in &self.sources {
+            found = asked.ask(source, &self.given)?;
+            if found.is_some() {
+                break;
+            }
+        }
+        let known = found.is_some();
+        let (options, source) = match found {
+            Some(Found::Kept(kept)) => self.backend_options(kept)?,
+            Some(Found::Options(flags, source)) => (FileOptions::given(flags), source),
+            None => (FileOptions::given(self.given.clone()), GIVEN.to_owned()),
+        };
+        // A module that cannot be read fails by itself, for a better reason.
+        if !known && !self.sources.is_empty() && self.modules.reading().open(module).is_ok() {
+            self.missing.push(module.to_owned());
+        }
+        Ok(self.apply_rules(&location, options, source))
+    }
+
+    /// What is done about modules that no source knows.
+    pub fn policy(&self) -> MissingOptions {
+        self.policy
+    }
+
+    /// The modules asked for that no source knew.
+    pub fn missing(&self) -> &[String] {
+        &self.missing
+    }
+
+    /// # Errors
+    /// Modules were asked for that no source knew, and that is to be an error.
+    pub fn check(&self) -> Result<(), SourceError> {
+        if self.policy == MissingOptions::Error && !self.missing.is_empty() {
+            return Err(SourceError::Missing { modules: self.missing.clone() });
+        }
+        Ok(())
+    }
+
+    fn backend_options(&mut self, kept: Kept) -> Result<(FileOptions, String), SourceError> {
+        let directory = kept.directory.as_deref().and_then(|directory| self.elsewhere(directory));
+        let name = directory.as_deref().map(Path::to_string_lossy).unwrap_or_default();
+        let flags = backend_flags(&kept.args, &kept.program, &name)
+            .map_err(|error| SourceError::Flags { found_in: kept.found_in.clone(), error })?;
+        let splits_dwarf = flags.splits_dwarf;
+        let flags = flags.options.into_iter().flatten().collect::<Vec<_>>().into();
+        Ok((FileOptions { flags, splits_dwarf, directory }, kept.found_in))
+    }
+
+    /// `directory`, if it is not the working directory.
+    fn elsewhere(&mut self, directory: &Path) -> Option<Arc<Path>> {
+        if let Some(known) = self.directories.get(directory) {
+            return known.clone();
+        }
+        let absolute = self.here.join(directory);
+        let is_here = match (absolute.canonicalize(), self.here.canonicalize()) {
+            (Ok(directory), Ok(here)) => directory == here,
+            _ => absolute == self.here,
+        };
+        let elsewhere = (!is_here).then(|| absolute.into());
+        self.directories.insert(directory.to_owned(), elsewhere.clone());
+        elsewhere
+    }
+
+    fn apply_rules(
+        &mut self,
+        location: &Location,
+        options: FileOptions,
+        source: String,
+    ) -> (FileOptions, Provenance) {
+        let mut provenance = Provenance { source, rules: Vec::new() };
+        let mut groups = None;
+        for rule in &mut self.rules {
+            if rule.matches(location) {
+                let before = groups.take().unwrap_or_else(|| option_groups(&options.flags));
+                groups = Some(rule.apply(before));
+                provenance.rules.push(rule.to_string());
+            }
+        }
+        match groups {
+            Some(groups) => {
+                let flags = groups.into_iter().flatten().collect::<Vec<_>>().into();
+                (FileOptions { flags, ..options }, provenance)
+            }
+            None => (options, provenance),
+        }
+    }
+}
+
+/// What a source says.
+enum Found {
+    /// A compile command.
+    Kept(Kept),
+    /// Options, and where they are from.
+    Options(Vec<String>, String),
+}
+
+/// A module that sources are asked about. The file is opened if one of them needs it.
+struct Asked<'a> {
+    module: &'a str,
+    location: &'a Location,
+    modules: &'a Modules,
+    record: Option<ModuleRecord>,
+}
+
+impl Asked<'_> {
+    fn ask(&mut self, source: &Source, given: &[String]) -> Result<Option<Found>, SourceError> {
+        match source {
+            Source::Kbuild => match self.location.object() {
+                Some(object) => Ok(source::kbuild::command(&object)?.map(Found::Kept)),
+                None => Ok(None),
+            },
+            Source::CompileCommands(commands) => {
+                let object = self.location.object();
+                let found = commands.command(object.as_deref(), || {
+                    self.record().map(|record| record.source_file.clone())
+                })?;
+                Ok(found.map(Found::Kept))
+            }
+            Source::Recorded => {
+                let module = self.module;
+                let Some(record) = self.record() else { return Ok(None) };
+                Ok(source::recorded::command(module, record)?.map(Found::Kept))
+            }
+            Source::Rust => Ok(self.rust_options(given)),
+        }
+    }
+
+    fn rust_options(&mut self, given: &[String]) -> Option<Found> {
+        let facts = self.modules.reading().open(self.module).ok()?.facts().clone();
+        if !source::rust::is_rust(&facts.producer) {
+            return None;
+        }
+        let mut options = source::rust::options(&facts.triple, self.record()?);
+        options.extend_from_slice(given);
+        Some(Found::Options(options, format!("rustc's defaults and what {} says", self.module)))
+    }
+
+    fn record(&mut self) -> Option<&ModuleRecord> {
+        if self.record.is_none() {
+            let mut reading = self.modules.reading();
+            self.record = Some(reading.open(self.module).ok()?.record());
+        }
+        self.record.as_ref()
+    }
+}
