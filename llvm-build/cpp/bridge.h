@@ -32,15 +32,20 @@ struct StageTimes;
 // any number of threads may use it at once.
 class BitcodeModule {
 public:
-  BitcodeModule(std::string Id, llvm::MemoryBufferRef Buffer)
-      : Id(std::move(Id)), Buffer(Buffer.getBuffer(), this->Id) {}
+  BitcodeModule(std::string Id, llvm::StringRef Bitcode, bool Embedded)
+      : Id(std::move(Id)), Buffer(Bitcode, this->Id), Embedded(Embedded) {}
 
   ModuleFacts facts() const;
   ModuleRecord record() const;
+  rust::Slice<const uint8_t> bytes() const {
+    return {reinterpret_cast<const uint8_t *>(Buffer.getBufferStart()), Buffer.getBufferSize()};
+  }
 
   // The module id as the index spells it; LLVM's handle below points into it.
   const std::string Id;
   const llvm::MemoryBufferRef Buffer;
+  // A section of a native object.
+  const bool Embedded;
   // Empty if the file has no ThinLTO module: its content went to the regular LTO object.
   std::optional<llvm::BitcodeModule> Thin;
 };
@@ -76,6 +81,8 @@ BackendFlags option_groups(rust::Slice<const rust::String> Args);
 
 std::unique_ptr<BitcodeModule> open_bitcode(rust::Slice<const uint8_t> Bytes,
                                             rust::Str Id, rust::String &Error);
+bool has_object_magic(rust::Slice<const uint8_t> Bytes);
+bool is_native_object(rust::Slice<const uint8_t> Bytes);
 bool is_module(rust::Slice<const uint8_t> Bytes);
 std::unique_ptr<SummaryIndex> read_index(rust::Slice<const uint8_t> Bytes,
                                          rust::Str Id, rust::String &Error);
@@ -88,7 +95,8 @@ run_thin_backend(const BitcodeModule &Module,
                  const CodegenOptions &Options, const JobFiles &Files,
                  rust::Slice<const rust::String> Cc1);
 std::unique_ptr<BackendResult>
-run_clang_action(rust::Slice<const rust::String> Cc1, rust::Str Output,
+run_clang_action(rust::Slice<const rust::String> Cc1,
+                 rust::Slice<const uint8_t> Module, rust::Str Output,
                  rust::Str SplitDwarfOutput);
 
 } // namespace thinfarm

@@ -36,8 +36,9 @@ static std::unique_ptr<FrontendAction> actionFor(frontend::ActionKind Kind) {
   }
 }
 
-static void runAction(rust::Slice<const rust::String> Cc1, rust::Str Output,
-                      rust::Str SplitDwarfOutput, BackendResult &Result) {
+// Module is the bitcode of an input that is not a file by itself; no bytes, and clang reads the file.
+static void runAction(rust::Slice<const rust::String> Cc1, rust::Slice<const uint8_t> Module,
+                      rust::Str Output, rust::Str SplitDwarfOutput, BackendResult &Result) {
   StageClock Clock;
   llvm::raw_string_ostream OS(Result.Diagnostics);
   std::vector<std::string> Storage = strings(Cc1);
@@ -62,6 +63,15 @@ static void runAction(rust::Slice<const rust::String> Cc1, rust::Str Output,
   // This process goes on: what clang leaves to the end of its own must be freed.
   FE.DisableFree = false;
   Invocation->getCodeGenOpts().DisableFree = false;
+
+  // clang wants a NUL after its inputs, which a part of a file does not have.
+  std::unique_ptr<llvm::MemoryBuffer> Copy;
+  if (!Module.empty()) {
+    FrontendInputFile &Input = FE.Inputs.front();
+    llvm::StringRef Bytes(reinterpret_cast<const char *>(Module.data()), Module.size());
+    Copy = llvm::MemoryBuffer::getMemBufferCopy(Bytes, Input.getFile());
+    Input = FrontendInputFile(Copy->getMemBufferRef(), Input.getKind());
+  }
 
   std::unique_ptr<FrontendAction> Action = actionFor(FE.ProgramAction);
   if (!Action) {
@@ -95,9 +105,11 @@ static void runAction(rust::Slice<const rust::String> Cc1, rust::Str Output,
 }
 
 std::unique_ptr<BackendResult> run_clang_action(rust::Slice<const rust::String> Cc1,
+                                                rust::Slice<const uint8_t> Module,
                                                 rust::Str Output, rust::Str SplitDwarfOutput) {
   auto Result = std::make_unique<BackendResult>();
-  GuardOutcome Guard = runGuarded([&] { runAction(Cc1, Output, SplitDwarfOutput, *Result); });
+  GuardOutcome Guard =
+      runGuarded([&] { runAction(Cc1, Module, Output, SplitDwarfOutput, *Result); });
   if (!Guard.Error.empty()) {
     Result->Error = Guard.Error;
     Result->Crashed = Guard.Crashed;

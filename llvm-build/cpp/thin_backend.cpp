@@ -13,10 +13,12 @@
 
 #include "clang/Basic/DiagnosticFrontend.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/BinaryFormat/Magic.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/LTO/Config.h"
 #include "llvm/LTO/LTOBackend.h"
+#include "llvm/Object/ObjectFile.h"
 #include "llvm/Support/Caching.h"
 #include "llvm/Support/CodeGen.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -33,11 +35,65 @@ StageTimes BackendResult::times() const { return *Times; }
 
 // --- Inputs
 
+static StringRef contents(rust::Slice<const uint8_t> Bytes) {
+  return {reinterpret_cast<const char *>(Bytes.data()), Bytes.size()};
+}
+
+static bool hasObjectMagic(StringRef Contents) {
+  switch (identify_magic(Contents)) {
+  case file_magic::elf_relocatable:
+  case file_magic::coff_object:
+  case file_magic::macho_object:
+    return true;
+  default:
+    return false;
+  }
+}
+
+bool has_object_magic(rust::Slice<const uint8_t> Bytes) { return hasObjectMagic(contents(Bytes)); }
+
+// The section in which a FatLTO object carries its module; nothing in another native object.
+static Expected<std::optional<StringRef>> embeddedBitcode(StringRef Contents) {
+  Expected<std::unique_ptr<object::ObjectFile>> Object =
+      object::ObjectFile::createObjectFile(MemoryBufferRef(Contents, ""));
+  if (!Object)
+    return Object.takeError();
+  for (const object::SectionRef &Section : (*Object)->sections()) {
+    Expected<StringRef> Name = Section.getName();
+    if (!Name)
+      return Name.takeError();
+    if (*Name == ".llvm.lto")
+      return Section.getContents();
+  }
+  return std::nullopt;
+}
+
+bool is_native_object(rust::Slice<const uint8_t> Bytes) {
+  bool Result = false;
+  runGuarded([&] {
+    if (!hasObjectMagic(contents(Bytes)))
+      return;
+    Expected<std::optional<StringRef>> Bitcode = embeddedBitcode(contents(Bytes));
+    if (Bitcode)
+      Result = !*Bitcode;
+    else
+      consumeError(Bitcode.takeError());
+  });
+  return Result;
+}
+
 std::unique_ptr<BitcodeModule> open_bitcode(rust::Slice<const uint8_t> Bytes, rust::Str Id,
                                             rust::String &Error) {
-  StringRef Contents(reinterpret_cast<const char *>(Bytes.data()), Bytes.size());
-  auto Result = std::make_unique<BitcodeModule>(ref(Id).str(), MemoryBufferRef(Contents, ""));
+  std::unique_ptr<BitcodeModule> Result;
   GuardOutcome Guard = runGuarded([&] {
+    std::optional<StringRef> Embedded;
+    if (hasObjectMagic(contents(Bytes)))
+      if (llvm::Error E = embeddedBitcode(contents(Bytes)).moveInto(Embedded)) {
+        Error = rust::String::lossy(toString(std::move(E)));
+        return;
+      }
+    Result = std::make_unique<BitcodeModule>(ref(Id).str(), Embedded.value_or(contents(Bytes)),
+                                             Embedded.has_value());
     Expected<std::vector<llvm::BitcodeModule>> Modules = getBitcodeModuleList(Result->Buffer);
     if (!Modules) {
       Error = rust::String::lossy(toString(Modules.takeError()));
@@ -74,6 +130,7 @@ template <typename T> static T orEmpty(Expected<T> Value) {
 ModuleFacts BitcodeModule::facts() const {
   ModuleFacts Facts;
   Facts.is_thin_lto = Thin.has_value();
+  Facts.is_embedded = Embedded;
   runGuarded([&] {
     Facts.triple = rust::String::lossy(orEmpty(getBitcodeTargetTriple(Buffer)));
     Facts.producer = rust::String::lossy(orEmpty(getBitcodeProducerString(Buffer)));
@@ -82,10 +139,9 @@ ModuleFacts BitcodeModule::facts() const {
 }
 
 bool is_module(rust::Slice<const uint8_t> Bytes) {
-  StringRef Contents(reinterpret_cast<const char *>(Bytes.data()), Bytes.size());
   bool Result = false;
   runGuarded([&] {
-    Result = Bytes.size() > 0 && !orEmpty(getBitcodeTargetTriple({Contents, ""})).empty();
+    Result = Bytes.size() > 0 && !orEmpty(getBitcodeTargetTriple({contents(Bytes), ""})).empty();
   });
   return Result;
 }
@@ -95,10 +151,9 @@ std::unique_ptr<SummaryIndex> read_index(rust::Slice<const uint8_t> Bytes, rust:
   auto Result = std::make_unique<SummaryIndex>();
   if (Bytes.size() == 0)
     return Result;
-  StringRef Contents(reinterpret_cast<const char *>(Bytes.data()), Bytes.size());
   GuardOutcome Guard = runGuarded([&] {
     if (llvm::Error E =
-            getModuleSummaryIndex(MemoryBufferRef(Contents, ref(Id))).moveInto(Result->Index))
+            getModuleSummaryIndex({contents(Bytes), ref(Id)}).moveInto(Result->Index))
       Error = rust::String::lossy(toString(std::move(E)));
   });
   if (!Guard.Error.empty())

@@ -99,15 +99,18 @@ pub fn compile_with_thin_backend<'a>(
 }
 
 /// Runs `cc1` through clang's own code generation action, which reads and writes the files itself:
-/// the main output to `output`, a `.dwo` to `split_dwarf_output`.
+/// the main output to `output`, a `.dwo` to `split_dwarf_output`. Only a `module` that is not a file
+/// by itself is handed to it; what it imports, clang looks for under the module ids.
 ///
 /// # Errors
 /// clang's diagnostics. A crash is a [`Failure`] too.
 pub fn compile_with_clang_action(
     cc1: &Cc1,
+    module: Option<&Bitcode>,
     output: &str,
     split_dwarf_output: &str,
 ) -> Result<Compiled, Failure> {
     crate::initialize();
-    Compiled::of(ffi::run_clang_action(&cc1.0, output, split_dwarf_output))
+    let module = module.map_or(&[][..], Bitcode::bitcode);
+    Compiled::of(ffi::run_clang_action(&cc1.0, module, output, split_dwarf_output))
 }

@@ -1,14 +1,12 @@
 //! Bitcode files and index files, mapped and read.
 
 use std::fmt;
-use std::fs::File;
 use std::io;
-use std::path::Path;
 
 use cxx::UniquePtr;
-use memmap2::{Mmap, UncheckedAdvice};
 
 use crate::bridge::ffi::{self, Imports, ModuleFacts, ModuleRecord};
+use crate::mapped::Mapped;
 
 /// Why a file is not an input.
 #[derive(Debug)]
@@ -30,12 +28,12 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
-/// One bitcode file, mapped once and shared by the job that compiles it and those that import from
-/// it.
+/// One bitcode module, mapped once and shared by the job that compiles it and those that import
+/// from it.
 pub struct Bitcode {
     // Before the mapping it points into: fields are dropped in order.
     module: UniquePtr<ffi::BitcodeModule>,
-    map: Mmap,
+    bytes: Mapped,
     facts: ModuleFacts,
     id: Box<str>,
 }
@@ -53,28 +51,20 @@ impl fmt::Debug for Bitcode {
 }
 
 impl Bitcode {
-    /// Maps the file at `path` and finds its ThinLTO module, which indexes call `id`.
+    /// Finds the ThinLTO module, which indexes call `id`, in the bytes of a bitcode file or of a
+    /// FatLTO object.
     ///
     /// # Errors
-    /// The file cannot be read, or is not bitcode this LLVM can read.
-    pub fn open(path: &Path, id: &str) -> Result<Self, OpenError> {
+    /// They are not bitcode this LLVM can read.
+    pub fn open(bytes: Mapped, id: &str) -> Result<Self, OpenError> {
         crate::initialize();
-        let file = File::open(path).map_err(OpenError::Io)?;
-        let metadata = file.metadata().map_err(OpenError::Io)?;
-        if metadata.is_dir() {
-            return Err(OpenError::Io(io::ErrorKind::IsADirectory.into()));
-        }
-        if metadata.len() == 0 {
+        if bytes.size() == 0 {
             return Err(OpenError::Format("the file is empty".to_owned()));
         }
-        // SAFETY: the mapping is private and read-only. A file that shrinks while it is mapped makes
-        // a read fault, which the guard around every LLVM call turns into an error of that job; a
-        // linker that maps its inputs takes the same risk.
-        let map = unsafe { Mmap::map(&file) }.map_err(OpenError::Io)?;
         let mut error = String::new();
-        let module = ffi::open_bitcode(&map, id, &mut error);
+        let module = ffi::open_bitcode(bytes.bytes(), id, &mut error);
         let Some(opened) = module.as_ref() else {
-            return Err(OpenError::Format(why_not_bitcode(&map, error)));
+            return Err(OpenError::Format(why_not_bitcode(bytes.bytes(), error)));
         };
         let facts = opened.facts();
         // An index is bitcode with summaries too, and would compile to an empty object.
@@ -83,7 +73,7 @@ impl Bitcode {
                 "it has no target triple: this looks like an index, not a module".to_owned(),
             ));
         }
-        Ok(Self { module, map, facts, id: id.into() })
+        Ok(Self { module, bytes, facts, id: id.into() })
     }
 
     /// The module id it was opened with.
@@ -91,7 +81,7 @@ impl Bitcode {
         &self.id
     }
 
-    /// What the file says of itself.
+    /// What the module says of itself.
     pub fn facts(&self) -> &ModuleFacts {
         &self.facts
     }
@@ -101,17 +91,19 @@ impl Bitcode {
         self.raw().record()
     }
 
-    /// Bytes of the file.
-    pub fn size(&self) -> u64 {
-        self.map.len() as u64
+    /// The bitcode itself: of a FatLTO object, the section.
+    pub fn bitcode(&self) -> &[u8] {
+        self.raw().bytes()
     }
 
-    /// Lets the kernel take back the pages that jobs have read; whoever reads them again finds them
-    /// in the page cache.
+    /// Bytes of bitcode.
+    pub fn size(&self) -> u64 {
+        self.bitcode().len() as u64
+    }
+
+    /// See [`Mapped::release_pages`].
     pub fn release_pages(&self) {
-        // SAFETY: the mapping is private, read-only and of a file: dropped pages come back with the
-        // same contents. A refusal costs memory only.
-        let _ = unsafe { self.map.unchecked_advise(UncheckedAdvice::DontNeed) };
+        self.bytes.release_pages();
     }
 
     pub(crate) fn raw(&self) -> &ffi::BitcodeModule {
@@ -126,8 +118,13 @@ fn why_not_bitcode(bytes: &[u8], error: String) -> String {
     if bytes.starts_with(BITCODE) || bytes.starts_with(WRAPPER) {
         return error;
     }
+    if ffi::has_object_magic(bytes) && !ffi::is_native_object(bytes) {
+        return format!("a native object that cannot be read ({error}); is it truncated?");
+    }
     let kind = if bytes.starts_with(b"\x7fELF") {
         "a native ELF object"
+    } else if ffi::has_object_magic(bytes) {
+        "a native object"
     } else if bytes.starts_with(b"!<arch>\n") || bytes.starts_with(b"!<thin>\n") {
         "an archive"
     } else if bytes.starts_with(b"; ModuleID") {
@@ -136,6 +133,21 @@ fn why_not_bitcode(bytes: &[u8], error: String) -> String {
         return format!("not LLVM bitcode ({error})");
     };
     format!("not LLVM bitcode but {kind}")
+}
+
+/// Bytes at the beginning of a file that [`has_object_magic`] looks at.
+pub const MAGIC_SIZE: usize = 64;
+
+/// Whether a file that begins with `beginning` claims to be a native object: ELF, COFF or Mach-O.
+pub fn has_object_magic(beginning: &[u8]) -> bool {
+    ffi::has_object_magic(beginning)
+}
+
+/// Whether these are a native object without bitcode for ThinLTO: nothing is to be compiled. An object
+/// that cannot be read is none.
+pub fn is_native_object(bytes: &Mapped) -> bool {
+    crate::initialize();
+    ffi::is_native_object(bytes.bytes())
 }
 
 /// The combined index of one module, as a thin link wrote it.

@@ -253,6 +253,8 @@ pub(crate) mod ffi {
         producer: String,
         /// Whether the file has a module with a ThinLTO summary.
         is_thin_lto: bool,
+        /// Whether the module is a section of a native object (FatLTO).
+        is_embedded: bool,
     }
 
     /// What a module remembers of how it was made. Reading it builds a part of the IR.
@@ -348,6 +350,11 @@ pub(crate) mod ffi {
         fn open_bitcode(bytes: &[u8], id: &str, error: &mut String) -> UniquePtr<BitcodeModule>;
         fn facts(self: &BitcodeModule) -> ModuleFacts;
         fn record(self: &BitcodeModule) -> ModuleRecord;
+        fn bytes(self: &BitcodeModule) -> &[u8];
+        /// Whether these bytes begin as a native object does: ELF, COFF or Mach-O.
+        fn has_object_magic(bytes: &[u8]) -> bool;
+        /// Whether these bytes are a whole native object without bitcode for ThinLTO.
+        fn is_native_object(bytes: &[u8]) -> bool;
         /// Whether bitcode is a module rather than an index: only modules name a target.
         fn is_module(bytes: &[u8]) -> bool;
         fn read_index(bytes: &[u8], id: &str, error: &mut String) -> UniquePtr<SummaryIndex>;
@@ -366,6 +373,7 @@ pub(crate) mod ffi {
         ) -> UniquePtr<BackendResult>;
         fn run_clang_action(
             cc1: &[String],
+            module: &[u8],
             output: &str,
             split_dwarf_output: &str,
         ) -> UniquePtr<BackendResult>;

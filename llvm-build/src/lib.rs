@@ -12,14 +12,16 @@ mod backend;
 mod bitcode;
 mod bridge;
 mod command;
+mod mapped;
 mod process;
 
 pub use backend::{Compiled, Failure, compile_with_clang_action, compile_with_thin_backend};
-pub use bitcode::{Bitcode, Index, OpenError};
+pub use bitcode::{Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, is_native_object};
 pub use bridge::ffi::{CodegenOptions, Imports, JobFiles, ModuleFacts, ModuleRecord, StageTime, StageTimes};
 pub use command::{
     BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, backend_flags, drive, option_groups, parse_cc1,
 };
+pub use mapped::Mapped;
 pub use process::{
     LLVM_MAJOR, build_bindir, build_version, clang_version, initialize, llvm_version, set_llvm_args,
     set_trust_debug_info, targets,

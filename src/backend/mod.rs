@@ -17,7 +17,7 @@ use nix::time::{ClockId, clock_gettime};
 
 pub use output::{OutputFile, abandon_outputs};
 
-use crate::input::{Modules, Reading};
+use crate::input::{Modules, Reading, is_its_own_file};
 use crate::options::CommandError;
 use crate::plan::Job;
 
@@ -79,6 +79,20 @@ pub enum JobError {
         /// The module the index names.
         import: String,
     },
+    /// What clang's own action does is asked for, and it cannot read a module to import from.
+    #[error(
+        "{module} imports from {import}, which is not a bitcode file by itself, and {reason} is done by \
+         clang's own action, which reads nothing else; extract the members of archives, or the section \
+         .llvm.lto of FatLTO objects, before the thin link"
+    )]
+    ImportNotAFile {
+        /// The module that is compiled.
+        module: String,
+        /// The module the index names.
+        import: String,
+        /// What asks for clang's action.
+        reason: String,
+    },
     /// clang rejects the command line.
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -138,22 +152,24 @@ pub fn run(job: &Job, modules: &Modules) -> Result<JobDone, JobError> {
     let (index, imports) = open(job, &mut reading)?;
     let opened = start.elapsed();
 
-    // Before the work rather than after it: an output that cannot be written costs nothing.
-    let outputs = Outputs::create(job)?;
     let options = job.command.codegen();
     let mut read = reading.opened();
     let module = read.next().expect("open() begins with the job's own module");
-    let compiled = if module.facts().is_thin_lto
-        && !index.is_empty()
-        && !imports.skip
-        && options.clang_action_reason.is_empty()
-    {
+    let is_importing = module.facts().is_thin_lto && !index.is_empty() && !imports.skip;
+    let is_thin_backend = is_importing && options.clang_action_reason.is_empty();
+    if is_importing && !is_thin_backend {
+        check_imports_are_files(job, &reading)?;
+    }
+    // Before the work rather than after it: an output that cannot be written costs nothing.
+    let outputs = Outputs::create(job)?;
+    let compiled = if is_thin_backend {
         let files = outputs.redirect(&job.command.files);
         let warning_flags = job.command.warning_flags();
         compile_with_thin_backend(module, index, read, options, &files, warning_flags)
     } else {
         let cc1 = job.command.cc1()?;
-        compile_with_clang_action(&cc1, &outputs.object_name(), &outputs.dwo_name())
+        let contents = (!is_its_own_file(module)).then_some(module);
+        compile_with_clang_action(&cc1, contents, &outputs.object_name(), &outputs.dwo_name())
     };
     let compiled = match compiled {
         Ok(compiled) => compiled,
@@ -202,6 +218,18 @@ pub fn open(job: &Job, reading: &mut Reading<'_>) -> Result<(Index, Imports), Jo
         }
     }
     Ok((index, imports))
+}
+
+/// clang's own action opens what it imports by the module ids.
+fn check_imports_are_files(job: &Job, reading: &Reading<'_>) -> Result<(), JobError> {
+    match reading.opened().skip(1).find(|import| !is_its_own_file(import)) {
+        Some(import) => Err(JobError::ImportNotAFile {
+            module: job.module.clone(),
+            import: import.id().to_owned(),
+            reason: job.command.codegen().clang_action_reason.clone(),
+        }),
+        None => Ok(()),
+    }
 }
 
 fn read_index(job: &Job) -> Result<Index, JobError> {

@@ -12,6 +12,7 @@ use indicatif::BinaryBytes;
 use super::option_args::{OptionArgs, warn_of_missing};
 use super::progress::Progress;
 use super::{print, signals};
+use crate::backend::OutputFile;
 use crate::farm::{Farm, available_cores};
 use crate::options::{CommandError, Resolver};
 use crate::plan::{IndexList, Naming, Plan, PlanError, PrefixReplace, SuffixReplace};
@@ -65,6 +66,9 @@ pub(super) struct Backend {
     /// Write what each job cost to FILE, as JSON.
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
+    /// After success, write the names of all objects to FILE, in link order, for `ld.lld @FILE`.
+    #[arg(long, value_name = "FILE")]
+    objects: Option<PathBuf>,
     /// Compile everything with CLANG too (a name or a path) and compare the objects.
     #[arg(long, value_name = "CLANG")]
     verify_with: Option<PathBuf>,
@@ -88,9 +92,11 @@ impl Backend {
     /// Whether everything asked for was made.
     fn compile(&self) -> Result<bool, String> {
         let plan = self.plan()?;
+        self.tell_native(&plan);
         let clang = self.verify_with.as_deref().map(verify::Clang::find).transpose();
         let clang = clang.map_err(|error| error.to_string())?;
         signals::watch().map_err(|error| format!("cannot watch for signals: {error}"))?;
+        let objects = self.objects.as_deref().map(|path| Objects::create(path, &plan)).transpose()?;
 
         let threads = self.jobs.unwrap_or_else(available_cores);
         let farm = Farm::default().threads(threads).fail_fast(self.fail_fast);
@@ -107,7 +113,11 @@ impl Backend {
             Some(clang) => tell_verdict(&clang.compare(&plan, &report, threads)),
             None => true,
         };
-        Ok(report.is_success() && verified)
+        let is_success = report.is_success() && verified;
+        if let Some(objects) = objects {
+            objects.finish(is_success)?;
+        }
+        Ok(is_success)
     }
 
     fn plan(&self) -> Result<Plan, String> {
@@ -131,6 +141,18 @@ impl Backend {
         Ok(plan)
     }
 
+    /// A line for each object that needs no backend, or, of very many, for the first.
+    fn tell_native(&self, plan: &Plan) {
+        const ENOUGH: usize = 10;
+        let told = if self.verbose { usize::MAX } else { ENOUGH };
+        for object in plan.native.iter().take(told) {
+            print::note(&format_args!("{} is native already; passed over", object.module));
+        }
+        if let more @ 1.. = plan.native.len().saturating_sub(told) {
+            print::note(&format_args!("{more} more are native already (-v names them)"));
+        }
+    }
+
     fn tell(&self, plan: &Plan, report: &Report) {
         if self.verbose {
             tell_slowest(report);
@@ -147,6 +169,9 @@ impl Backend {
         );
         if failed > 0 {
             summary += &format!("; {failed} failed");
+        }
+        if !plan.native.is_empty() {
+            summary += &format!("; {} native already", plan.native.len());
         }
         if report.not_started() > 0 {
             summary += &format!("; {} not started", report.not_started());
@@ -177,6 +202,35 @@ fn plan_error(error: PlanError) -> String {
     }
 }
 
+/// The file that names the objects, in the making.
+struct Objects {
+    file: OutputFile,
+    text: String,
+}
+
+impl Objects {
+    /// Before the work rather than after it: a file that cannot be written costs nothing.
+    fn create(path: &Path, plan: &Plan) -> Result<Self, String> {
+        let text = plan.response_file().map_err(|error| error.to_string())?;
+        let file = OutputFile::create(path).map_err(|error| cannot_write(path, &error))?;
+        Ok(Self { file, text })
+    }
+
+    /// Without success, an earlier time's file goes with the objects that failed.
+    fn finish(self, is_success: bool) -> Result<(), String> {
+        if !is_success {
+            self.file.discard();
+            return Ok(());
+        }
+        let path = self.file.path().to_owned();
+        self.file.finish(self.text.as_bytes()).map(drop).map_err(|error| cannot_write(&path, &error))
+    }
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> String {
+    format!("cannot write {}: {error}", path.display())
+}
+
 fn create_directories(plan: &Plan) -> Result<(), String> {
     let directories: BTreeSet<&Path> = plan.jobs.iter().filter_map(|job| job.output.parent()).collect();
     for directory in directories {
@@ -187,10 +241,10 @@ fn create_directories(plan: &Plan) -> Result<(), String> {
 }
 
 fn write_profile(path: &Path, report: &Report) -> Result<(), String> {
-    crate::backend::OutputFile::create(path)
+    OutputFile::create(path)
         .and_then(|file| file.finish((report.to_json() + "\n").as_bytes()))
         .map(drop)
-        .map_err(|error| format!("cannot write {}: {error}", path.display()))
+        .map_err(|error| cannot_write(path, &error))
 }
 
 fn tell_slowest(report: &Report) {

@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Magenta.on_default().bold();
+const NOTE: Style = AnsiColor::Cyan.on_default().bold();
 /// For what is worth finding at a glance.
 pub(super) const STRONG: Style = Style::new().bold();
 
@@ -37,4 +38,9 @@ pub(super) fn error(text: &dyn Display) {
 /// `thinfarm: warning: …`, in clang's format.
 pub(super) fn warning(text: &dyn Display) {
     tell(format_args!("thinfarm: {WARNING}warning:{WARNING:#} {text}\n"));
+}
+
+/// `thinfarm: note: …`, in clang's format.
+pub(super) fn note(text: &dyn Display) {
+    tell(format_args!("thinfarm: {NOTE}note:{NOTE:#} {text}\n"));
 }

@@ -1,17 +1,24 @@
 //! The bytes of modules: each file is mapped and scanned once, and every job that compiles it or
-//! imports from it borrows the same mapping.
+//! imports from it borrows the same mapping. Members of a regular archive share the archive's.
+
+mod archive;
+mod archives;
+mod location;
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+pub use archives::{Archives, Glance};
 use llvm_build::{Bitcode, OpenError};
+pub use location::Location;
 
 /// Answers "the module with this id".
 #[derive(Debug, Default)]
 pub struct Modules {
     // The lock guards the map only; a file is opened outside of it, by the first who asks.
     known: Mutex<HashMap<String, Slot>>,
+    archives: Archives,
 }
 
 type Slot = Arc<OnceLock<Result<Arc<Bitcode>, Arc<OpenError>>>>;
@@ -30,7 +37,8 @@ impl Modules {
                 None => known.entry(id.to_owned()).or_default().clone(),
             }
         };
-        slot.get_or_init(|| Bitcode::open(Path::new(id), id).map(Arc::new).map_err(Arc::new)).clone()
+        let open = || self.archives.map(id).and_then(|bytes| Bitcode::open(bytes, id));
+        slot.get_or_init(|| open().map(Arc::new).map_err(Arc::new)).clone()
     }
 
     /// What one job reads: nothing yet.
@@ -86,4 +94,10 @@ impl Drop for Reading<'_> {
             self.modules.done_with(module);
         }
     }
+}
+
+/// Whether the file that has the module's id for a name is the module, as clang takes for granted: it
+/// knows neither archives nor FatLTO objects.
+pub fn is_its_own_file(module: &Bitcode) -> bool {
+    !module.facts().is_embedded && Path::new(module.id()).exists()
 }

@@ -10,7 +10,7 @@ use llvm_build::{ModuleRecord, backend_flags, option_groups};
 use super::FileOptions;
 use super::source::{self, CompileCommands, Kept, SourceError};
 use crate::config::Rule;
-use crate::input::{Location, Modules};
+use crate::input::{Archives, Location, Modules};
 
 /// One of the places where builds keep the options of their files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +88,7 @@ pub struct Sources {
     policy: MissingOptions,
     missing: Vec<String>,
     modules: Modules,
+    archives: Archives,
     /// The working directory; a command of this directory is not elsewhere.
     here: PathBuf,
     /// Directories of commands, and whether they are elsewhere.
@@ -107,6 +108,7 @@ impl Sources {
             policy: MissingOptions::Ignore,
             missing: Vec::new(),
             modules: Modules::default(),
+            archives: Archives::default(),
             here: std::env::current_dir().unwrap_or_default(),
             directories: HashMap::new(),
         }
@@ -145,8 +147,9 @@ impl Sources {
     /// # Errors
     /// A source knows the module, but what it says cannot be used.
     pub fn options(&mut self, module: &str) -> Result<(FileOptions, Provenance), SourceError> {
-        let location = Location::of(module);
-        let mut asked = Asked { module, location: &location, modules: &self.modules, record: None };
+        let object = self.archives.object_path(module);
+        let rule_path = path_for_rules(module, object.as_deref());
+        let mut asked = Asked { module, object, modules: &self.modules, record: None };
         let mut found = None;
         for source in &self.sources {
             found = asked.ask(source, &self.given)?;
@@ -164,7 +167,7 @@ impl Sources {
         if !known && !self.sources.is_empty() && self.modules.reading().open(module).is_ok() {
             self.missing.push(module.to_owned());
         }
-        Ok(self.apply_rules(&location, options, source))
+        Ok(self.apply_rules(&rule_path, options, source))
     }
 
     /// What is done about modules that no source knows.
@@ -213,14 +216,14 @@ impl Sources {
 
     fn apply_rules(
         &mut self,
-        location: &Location,
+        path: &Path,
         options: FileOptions,
         source: String,
     ) -> (FileOptions, Provenance) {
         let mut provenance = Provenance { source, rules: Vec::new() };
         let mut groups = None;
         for rule in &mut self.rules {
-            if rule.matches(location) {
+            if rule.matches(path) {
                 let before = groups.take().unwrap_or_else(|| option_groups(&options.flags));
                 groups = Some(rule.apply(before));
                 provenance.rules.push(rule.to_string());
@@ -236,6 +239,15 @@ impl Sources {
     }
 }
 
+/// What globs of rules are compared with: the module's file or, inside an archive, `lib.a(x.o)`.
+fn path_for_rules(module: &str, object: Option<&Path>) -> PathBuf {
+    match (object, Location::of(module)) {
+        (Some(object), _) => object.to_owned(),
+        (None, Location::Member { archive, name, .. }) => format!("{}({name})", archive.display()).into(),
+        (None, Location::File(path)) => path,
+    }
+}
+
 /// What a source says.
 enum Found {
     /// A compile command.
@@ -247,7 +259,8 @@ enum Found {
 /// A module that sources are asked about. The file is opened if one of them needs it.
 struct Asked<'a> {
     module: &'a str,
-    location: &'a Location,
+    /// The file that is the module's alone; members of regular archives have none.
+    object: Option<PathBuf>,
     modules: &'a Modules,
     record: Option<ModuleRecord>,
 }
@@ -255,16 +268,14 @@ struct Asked<'a> {
 impl Asked<'_> {
     fn ask(&mut self, source: &Source, given: &[String]) -> Result<Option<Found>, SourceError> {
         match source {
-            Source::Kbuild => match self.location.object() {
-                Some(object) => Ok(source::kbuild::command(&object)?.map(Found::Kept)),
+            Source::Kbuild => match &self.object {
+                Some(object) => Ok(source::kbuild::command(object)?.map(Found::Kept)),
                 None => Ok(None),
             },
             Source::CompileCommands(commands) => {
-                let object = self.location.object();
-                let found = commands.command(object.as_deref(), || {
-                    self.record().map(|record| record.source_file.clone())
-                })?;
-                Ok(found.map(Found::Kept))
+                let object = self.object.clone();
+                let source_file = || self.record().map(|record| record.source_file.clone());
+                Ok(commands.command(object.as_deref(), source_file)?.map(Found::Kept))
             }
             Source::Recorded => {
                 let module = self.module;

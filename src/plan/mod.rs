@@ -1,10 +1,11 @@
 //! What to compile: every front door becomes one [`Plan`].
 //!
 //! A plan is made once, checked, and then only read. Making one touches the file system for the
-//! sizes of the modules and nothing else.
+//! sizes and kinds of the modules and nothing else.
 
 mod list;
 mod naming;
+mod objects;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -12,7 +13,10 @@ use std::sync::Arc;
 
 pub use list::{IndexList, ListError};
 pub use naming::{ModuleFiles, Naming, NamingError, PrefixReplace, SuffixReplace};
+pub use objects::{NativeObject, ObjectsError};
+use path_clean::PathClean;
 
+use crate::input::{Archives, Glance, Location};
 use crate::options::{CommandError, CompileCommand, Resolver, SourceError, Sources};
 
 /// The backend jobs of one link.
@@ -20,6 +24,8 @@ use crate::options::{CommandError, CompileCommand, Resolver, SourceError, Source
 pub struct Plan {
     /// The jobs, in link order.
     pub jobs: Vec<Job>,
+    /// What was listed, but is a native object already, in link order.
+    pub native: Vec<NativeObject>,
     /// Whether `jobs` has every bitcode module of the link, so that imports come from these only.
     pub whole_link: bool,
 }
@@ -71,14 +77,15 @@ pub enum PlanError {
 }
 
 impl Plan {
-    /// A plan of `jobs`, whose sizes are looked up.
+    /// A plan of `jobs`. Sizes that are unknown are looked up.
     ///
     /// # Errors
-    /// Two jobs have the same output, or a job's output is one of the modules.
+    /// Two jobs have the same output, or a job's output is one of the modules or has one in it.
     pub fn new(mut jobs: Vec<Job>, whole_link: bool) -> Result<Self, PlanError> {
+        let archives = Archives::default();
         let mut writers: HashMap<PathBuf, String> = HashMap::with_capacity(jobs.len());
         for job in &jobs {
-            if let Some(first) = writers.insert(job.output.clone(), job.module.clone()) {
+            if let Some(first) = writers.insert(job.output.clean(), job.module.clone()) {
                 return Err(PlanError::OutputCollision {
                     first,
                     second: job.module.clone(),
@@ -87,16 +94,20 @@ impl Plan {
             }
         }
         for job in &mut jobs {
-            if let Some(writer) = writers.get(std::path::Path::new(&job.module)) {
-                return Err(PlanError::OutputCollision {
-                    first: format!("the module {}", job.module),
-                    second: format!("the object of {writer}"),
-                    output: job.module.clone().into(),
-                });
+            for file in files_of(&job.module, &archives) {
+                if let Some(writer) = writers.get(&file.clean()) {
+                    return Err(PlanError::OutputCollision {
+                        first: format!("the module {}", job.module),
+                        second: format!("the object of {writer}"),
+                        output: file,
+                    });
+                }
             }
-            job.size = std::fs::metadata(&job.module).map_or(0, |metadata| metadata.len());
+            if job.size == 0 {
+                job.size = archives.glance(&job.module).size;
+            }
         }
-        Ok(Self { jobs, whole_link })
+        Ok(Self { jobs, native: Vec::new(), whole_link })
     }
 
     /// A plan of the modules in `list`, each compiled with the options that `sources` have for it.
@@ -109,17 +120,24 @@ impl Plan {
         sources: &mut Sources,
         resolver: &mut Resolver,
     ) -> Result<Self, PlanError> {
-        let mut jobs = Vec::with_capacity(list.modules.len());
+        let archives = Archives::default();
+        let (mut jobs, mut native) = (Vec::with_capacity(list.modules.len()), Vec::new());
         for listed in &list.modules {
             let ModuleFiles { module, index, output } = naming.files(listed);
+            let Glance { size, is_native } = archives.glance(&module);
+            if is_native {
+                let path = archives.object_path(&module);
+                native.push(NativeObject { module, path, jobs_before: jobs.len() });
+                continue;
+            }
             let (options, provenance) = sources.options(&module)?;
             let command = resolver
                 .resolve(&options, &module, &index.to_string_lossy(), &output.to_string_lossy())
                 .map_err(|error| PlanError::Flags { from: provenance.source, module: module.clone(), error })?;
-            jobs.push(Job { module, index, output, command, size: 0 });
+            jobs.push(Job { module, index, output, command, size });
         }
         sources.check()?;
-        Self::new(jobs, list.whole_link)
+        Ok(Self { native, ..Self::new(jobs, list.whole_link)? })
     }
 
     /// How many different sets of codegen options the jobs have.
@@ -133,6 +151,16 @@ impl Plan {
         order.sort_by_key(|&position| (std::cmp::Reverse(self.jobs[position].size), position));
         order
     }
+}
+
+/// The files that hold a module: its own, and an archive that names or contains it.
+fn files_of(module: &str, archives: &Archives) -> Vec<PathBuf> {
+    let mut files = vec![PathBuf::from(module)];
+    if let Location::Member { archive, .. } = Location::of(module) {
+        files.push(archive);
+        files.extend(archives.object_path(module));
+    }
+    files
 }
 
 #[cfg(test)]
@@ -151,8 +179,7 @@ mod tests {
 
     #[test]
     fn the_largest_module_comes_first_and_equals_keep_link_order() {
-        let plan =
-            Plan { jobs: vec![job("a", "1", 5), job("b", "2", 9), job("c", "3", 5)], whole_link: true };
+        let plan = Plan::new(vec![job("a", "1", 5), job("b", "2", 9), job("c", "3", 5)], true).unwrap();
         assert_eq!(plan.largest_first(), [1, 0, 2]);
     }
 
@@ -166,5 +193,18 @@ mod tests {
     fn an_output_may_not_replace_a_module() {
         let error = Plan::new(vec![job("a.o", "b.o", 0), job("b.o", "c.o", 0)], true).unwrap_err();
         assert!(error.to_string().contains("the module b.o"), "{error}");
+    }
+
+    #[test]
+    fn two_spellings_of_an_output_are_one() {
+        let error = Plan::new(vec![job("a.o", "x", 0), job("b.o", "./d/../x", 0)], true).unwrap_err();
+        assert!(error.to_string().contains("a.o and b.o"), "{error}");
+    }
+
+    #[test]
+    fn an_output_may_not_replace_an_archive() {
+        let jobs = vec![job("lib.a(x.o at 80)", "x.o", 0), job("main.o", "lib.a", 0)];
+        let error = Plan::new(jobs, true).unwrap_err();
+        assert!(error.to_string().contains("the module lib.a(x.o at 80)"), "{error}");
     }
 }

@@ -1,4 +1,14 @@
 //! Which files belong to a module: its index and its native object.
+//!
+//! Names are made from the module id, as lld's are, and ids differ, so names do:
+//!
+//! | module id | index | native object |
+//! |---|---|---|
+//! | `d/x.o` | `d/x.o.thinlto.bc` | `d/x.thinlto-native.o` |
+//! | `d/lib.a(x.o at 80)` | `d/lib.a(x.o at 80).thinlto.bc` | `d/lib.a(x.o at 80).thinlto-native.o` |
+//!
+//! So the files of a member lie beside its archive, thin or regular, and not beside the file that a
+//! thin archive names. Replaced prefixes are those of the id, and an output directory mirrors it.
 
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
@@ -157,6 +167,17 @@ mod tests {
         let expected = ["d/a.o", "d/a.o.thinlto.bc", "d/a.thinlto-native.o"];
         assert_eq!(names(&naming, "d/a.o"), expected);
         assert_eq!(names(&naming, "d/a.bc")[2], "d/a.bc.thinlto-native.o");
+    }
+
+    #[test]
+    fn files_of_a_member_are_beside_its_archive() {
+        let id = "d/lib.a(x.o at 80)";
+        let expected = [id, "d/lib.a(x.o at 80).thinlto.bc", "d/lib.a(x.o at 80).thinlto-native.o"];
+        assert_eq!(names(&Naming::default(), id), expected);
+        let naming = Naming { out_dir: Some("out".into()), ..Naming::default() };
+        assert_eq!(names(&naming, "../d/lib.a(x.o at 80)")[2], "out/_/d/lib.a(x.o at 80).thinlto-native.o");
+        let naming = Naming { prefix_replace: Some("d/;idx/".parse().unwrap()), ..Naming::default() };
+        assert_eq!(names(&naming, "idx/lib.a(x.o at 80)")[..2], [id, "idx/lib.a(x.o at 80).thinlto.bc"]);
     }
 
     #[test]
