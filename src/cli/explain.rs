@@ -80,8 +80,7 @@ impl Explain {
         let mut explanations = Vec::new();
         for module in &self.modules {
             let ModuleFiles { index, output, .. } = naming.files(module);
-            let (file_options, provenance) =
-                sources.options(module).map_err(|error| error.to_string())?;
+            let (file_options, provenance) = sources.options(module).map_err(|error| error.to_string())?;
             let command = resolver
                 .resolve(&file_options, module, &index.to_string_lossy(), &output.to_string_lossy())
                 .map_err(|error| error.to_string())?;

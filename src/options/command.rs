@@ -86,7 +86,8 @@ impl CompileCommand {
         let own = std::mem::replace(&mut self.files, parsed.files);
         if self.form != Form::CommandLine {
             // As the plan spells them; the command line may have to spell them otherwise.
-            self.files = JobFiles { input: own.input, index: own.index, output: own.output, ..self.files.clone() };
+            self.files =
+                JobFiles { input: own.input, index: own.index, output: own.output, ..self.files.clone() };
         }
         self.options = Some(Arc::new(parsed.options));
         self.cc1 = Some(Arc::new(cc1));

@@ -47,8 +47,7 @@ pub fn explain(command: &CompileCommand) -> Result<Vec<Explained>, CommandError>
         let kept = arguments.iter().enumerate();
         let kept = kept.filter(|(at, _)| !left_out.iter().any(|range| range.contains(at)));
         let args: Vec<String> = kept.map(|(_, argument)| argument.clone()).collect();
-        let cc1 =
-            if command.is_cc1() { Cc1::new(args) } else { drive(command.driver(), &args).ok()?.cc1 };
+        let cc1 = if command.is_cc1() { Cc1::new(args) } else { drive(command.driver(), &args).ok()?.cc1 };
         Some(fields(&parse_cc1(&cc1).ok()?.options))
     };
 

@@ -42,9 +42,7 @@ impl FromStr for SourceName {
             ("ninja", path) => Ok(Self::Ninja(path)),
             ("rust", None) => Ok(Self::Rust),
             ("kbuild" | "recorded" | "rust", Some(_)) => Err(format!("{name} takes no path")),
-            _ => Err(
-                "expected kbuild, compile-commands[=PATH], recorded, ninja[=DIR] or rust".to_owned()
-            ),
+            _ => Err("expected kbuild, compile-commands[=PATH], recorded, ninja[=DIR] or rust".to_owned()),
         }
     }
 }

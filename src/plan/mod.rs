@@ -133,7 +133,11 @@ impl Plan {
             let (options, provenance) = sources.options(&module)?;
             let command = resolver
                 .resolve(&options, &module, &index.to_string_lossy(), &output.to_string_lossy())
-                .map_err(|error| PlanError::Flags { from: provenance.source, module: module.clone(), error })?;
+                .map_err(|error| PlanError::Flags {
+                    from: provenance.source,
+                    module: module.clone(),
+                    error,
+                })?;
             jobs.push(Job { module, index, output, command, size });
         }
         sources.check()?;

@@ -19,6 +19,9 @@ use crate::profile;
 /// What native objects are called instead of `.o`.
 const SUFFIX: &str = ".thinlto-native.o";
 
+/// Makes modules record the command lines of their front ends.
+const RECORD: &str = "-frecord-command-line";
+
 /// What every case of one run of the suite shares.
 pub struct Suite {
     /// clang and lld.
@@ -54,6 +57,8 @@ impl fmt::Display for Tally {
 pub struct Subject {
     link: ThinLink,
     flags: Vec<String>,
+    /// The modules record the command lines of their front ends, and `flags` are what these say.
+    is_recorded: bool,
 }
 
 /// One output of both sides.
@@ -73,8 +78,13 @@ impl Suite {
             None => PathBuf::new(),
         };
         let filled = |flag: &str| flag.replace("{profile}", &profile.to_string_lossy());
-        let front: Vec<String> =
-            sources.flags.iter().cloned().chain(case.front_flags().map(filled)).collect();
+        let front: Vec<String> = sources
+            .flags
+            .iter()
+            .cloned()
+            .chain(case.front_flags().map(filled))
+            .chain([RECORD.to_owned()])
+            .collect();
         let objects = compile(&self.toolchain, &sources.files, &front, &dir, 1)?;
 
         let mut lld = vec!["--thinlto-emit-imports-files", "-o", "unused"];
@@ -97,11 +107,12 @@ impl Suite {
         // Freestanding flags say what the code is, and so go with it to the backends.
         let kept = sources.flags.into_iter().filter(|flag| flag.starts_with("-f"));
         let flags = kept.chain(case.backend_flags().map(filled)).collect();
-        Ok(Subject { link, flags })
+        Ok(Subject { link, flags, is_recorded: case.backend.is_empty() && case.front.is_empty() })
     }
 
-    /// Runs the backends of `subject` with clang, `jobs` at a time, and with thinfarm; any difference is an
-    /// error that names the object, the section and where both objects are kept.
+    /// Runs the backends of `subject` with clang, `jobs` at a time, and with thinfarm: with the flags and,
+    /// where the modules record theirs, without any. A difference is an error that names the object, the
+    /// section and where both objects are kept.
     pub fn compare(&self, subject: &Subject, jobs: usize) -> Result<()> {
         let pairs = subject.link.modules.iter().flat_map(|module| subject.pairs(module));
         let pairs: Vec<Pair> = pairs.collect();
@@ -110,11 +121,24 @@ impl Suite {
             remove_old(&pair.thinfarm)?;
         }
         in_parallel(jobs, &subject.link.modules, |module| self.clang_backend(subject, module))?;
-        self.thinfarm_backend(subject, &["-j", "2"])?;
-
-        let mut differences = Vec::new();
         self.tally.cases.fetch_add(1, Ordering::Relaxed);
-        for pair in &pairs {
+        self.thinfarm_backend(subject, &["-j", "2"])?;
+        self.compare_pairs(&pairs, &subject.flags.join(" "))?;
+        if subject.is_recorded {
+            for pair in &pairs {
+                remove_old(&pair.thinfarm)?;
+            }
+            let recorded = ["--options", "recorded", "--missing-options", "error"];
+            let unflagged = Subject { flags: Vec::new(), link: subject.link.clone(), is_recorded: true };
+            self.thinfarm_backend(&unflagged, &recorded)?;
+            self.compare_pairs(&pairs, &format!("those recorded, {}", subject.flags.join(" ")))?;
+        }
+        Ok(())
+    }
+
+    fn compare_pairs(&self, pairs: &[Pair], flags: &str) -> Result<()> {
+        let mut differences = Vec::new();
+        for pair in pairs {
             if !pair.clang.exists() && !pair.thinfarm.exists() {
                 continue;
             }
@@ -132,9 +156,8 @@ impl Suite {
         }
         ensure!(
             differences.is_empty(),
-            "{} objects differ; flags: {}\n{}",
+            "{} objects differ; flags: {flags}\n{}",
             differences.len(),
-            subject.flags.join(" "),
             differences.iter().take(5).cloned().collect::<Vec<_>>().join("\n")
         );
         Ok(())
@@ -226,7 +249,7 @@ impl Suite {
 impl Subject {
     /// A thin link that exists, with its backends' flags.
     pub fn new(link: ThinLink, flags: &[&str]) -> Subject {
-        Subject { link, flags: flags.iter().map(|flag| flag.to_string()).collect() }
+        Subject { link, flags: flags.iter().map(|flag| flag.to_string()).collect(), is_recorded: false }
     }
 
     /// The files that a backend of `module` may write: the object, and the debug information split off it.

@@ -15,8 +15,17 @@ const OWN: [(&str, &[&str]); 3] = [
 
 /// Flags of the front end that a backend has no use for.
 const FRONT_END: &[&str] = &[
-    "-flto=thin", "-fsplit-lto-unit", "-std=gnu17", "-DNAME=\"a b\"", "-include", "empty.h", "-Iinclude",
-    "-Wall", "-MD", "-MF", "deps",
+    "-flto=thin",
+    "-fsplit-lto-unit",
+    "-std=gnu17",
+    "-DNAME=\"a b\"",
+    "-include",
+    "empty.h",
+    "-Iinclude",
+    "-Wall",
+    "-MD",
+    "-MF",
+    "deps",
 ];
 
 /// Compiles one module as a build would: its own flags, the front end's, and `more`.
@@ -104,8 +113,14 @@ fn compile_commands_by_source_and_duplicates() {
     let entries = [
         entry("shape.c", "\"command\": \"clang -O0 -c shape.c -o other.o\""),
         entry("shape.c", "\"command\": \"clang -O3 -ffunction-sections -fPIC -c shape.c -o shape.o\""),
-        entry("area.c", "\"arguments\": [\"clang\", \"-O1\", \"-fPIC\", \"-mno-sse\", \"-mno-sse2\", \"-c\", \"area.c\"]"),
-        entry("names.c", "\"command\": \"ccache clang -Os -fdata-sections -fPIC -falign-loops=32 -c names.c\""),
+        entry(
+            "area.c",
+            "\"arguments\": [\"clang\", \"-O1\", \"-fPIC\", \"-mno-sse\", \"-mno-sse2\", \"-c\", \"area.c\"]",
+        ),
+        entry(
+            "names.c",
+            "\"command\": \"ccache clang -Os -fdata-sections -fPIC -falign-loops=32 -c names.c\"",
+        ),
     ];
     fs::create_dir(link.path("db")).unwrap();
     link.write("db/compile_commands.json", format!("[{}]", entries.join(",")));
@@ -170,8 +185,18 @@ fn recorded_in_debug_information() {
 fn front_end_only_flags_do_not_disturb_a_backend() {
     let link = Link::sources();
     let front_end = [
-        "-frecord-command-line", "-fsanitize=cfi-icall,signed-integer-overflow", "-fno-sanitize-ignorelist", "-fsanitize-trap=all", "-fvisibility=hidden",
-        "-save-temps=obj", "-Wl,-O1", "-pthread", "-DX=1", "-UY", "-Wp,-DZ", "-ffat-lto-objects",
+        "-frecord-command-line",
+        "-fsanitize=cfi-icall,signed-integer-overflow",
+        "-fno-sanitize-ignorelist",
+        "-fsanitize-trap=all",
+        "-fvisibility=hidden",
+        "-save-temps=obj",
+        "-Wl,-O1",
+        "-pthread",
+        "-DX=1",
+        "-UY",
+        "-Wp,-DZ",
+        "-ffat-lto-objects",
         "-Wno-unused-command-line-argument",
     ];
     compile(&link, ".", "shape", &["-O2", "-fPIC"], &front_end[..1]);
@@ -206,12 +231,22 @@ fn cmake_with_properties_of_sources() {
                      add_library(p OBJECT shape.c area.c names.c)\ntarget_compile_options(p PRIVATE -flto=thin)\n"
         .to_owned();
     for (stem, own) in OWN {
-        lists += &format!("set_source_files_properties({stem}.c PROPERTIES COMPILE_OPTIONS \"{}\")\n", own.join(";"));
+        lists += &format!(
+            "set_source_files_properties({stem}.c PROPERTIES COMPILE_OPTIONS \"{}\")\n",
+            own.join(";")
+        );
     }
     link.write("CMakeLists.txt", lists);
     let compiler = format!("-DCMAKE_C_COMPILER={}", llvm_tool("clang").display());
     let mut cmake = link.command("cmake");
-    cmake.args(["-S", ".", "-B", "build", "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"]);
+    cmake.args([
+        "-S",
+        ".",
+        "-B",
+        "build",
+        "-DCMAKE_BUILD_TYPE=Release",
+        "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
+    ]);
     run(cmake.arg(compiler)).succeeded();
     run(link.command("cmake").args(["--build", "build"])).succeeded();
     let modules = OWN.map(|(stem, _)| format!("build/CMakeFiles/p.dir/{stem}.c.o"));
@@ -238,7 +273,15 @@ fn rust_modules_say_what_they_are_for() {
     let said = link.thinfarm(&["backend", "--options", "recorded", "--options", "rust", "--list", "list"]);
     said.succeeded();
     let triple = "--target=x86_64-unknown-linux-gnu";
-    let rusts = [triple, "-O2", "-fPIC", "-ffunction-sections", "-fdata-sections", "-march=haswell", "-mtune=generic"];
+    let rusts = [
+        triple,
+        "-O2",
+        "-fPIC",
+        "-ffunction-sections",
+        "-fdata-sections",
+        "-march=haswell",
+        "-mtune=generic",
+    ];
     assert!(link.read("twice.thinlto-native.o") == clangs(&link, "twice.o", &rusts), "rustc's module");
     assert!(link.read("main.thinlto-native.o") == clangs(&link, "main.o", &["-O2", "-fPIC"]), "the C module");
 
@@ -260,7 +303,10 @@ fn kbuild_keeps_commands_beside_the_objects() {
             clang.display(),
             own.join(" ")
         );
-        link.write(&format!(".{stem}.o.cmd"), format!("savedcmd_{stem}.o := {command}\n\nsource_{stem}.o := {stem}.c\n"));
+        link.write(
+            &format!(".{stem}.o.cmd"),
+            format!("savedcmd_{stem}.o := {command}\n\nsource_{stem}.o := {stem}.c\n"),
+        );
     }
     link.thin_link(&["shape.o", "area.o", "names.o"], &[]);
     backend(&link, "kbuild").succeeded();
@@ -276,7 +322,17 @@ fn kbuild_keeps_commands_beside_the_objects() {
     let said = backend(&link, "kbuild");
     said.failed_on("names.o", &["no options", "kbuild"], &["shape.o", "area.o"]);
     backend(&link, "kbuild").code.expect("an exit status");
-    let said = link.thinfarm(&["backend", "--options", "kbuild", "--missing-options", "ignore", "--list", "list", "--", "-Os"]);
+    let said = link.thinfarm(&[
+        "backend",
+        "--options",
+        "kbuild",
+        "--missing-options",
+        "ignore",
+        "--list",
+        "list",
+        "--",
+        "-Os",
+    ]);
     assert!(!said.succeeded().stderr.contains("warning"));
 }
 
@@ -287,7 +343,8 @@ fn a_module_that_no_source_knows_is_told_once_and_gets_what_is_given_for_all() {
     assert_eq!(said.stderr.matches("warning").count(), 1, "{said}");
     assert!(said.stderr.contains("shape.o and 2 more"), "{said}");
     assert!(link.read(&format!("names{NATIVE}")) == clangs(&link, "names.o", &["-O0"]));
-    let said = link.thinfarm(&["backend", "--options", "recorded", "--missing-options", "error", "--list", "list"]);
+    let said =
+        link.thinfarm(&["backend", "--options", "recorded", "--missing-options", "error", "--list", "list"]);
     said.failed_on("area.o", &["no options"], &[]);
 }
 
@@ -339,10 +396,9 @@ fn precedence() {
 #[test]
 fn what_cannot_be_used_is_told() {
     let link = link(|_| Vec::new());
-    for (source, reasons) in [
-        ("nonsense", &["kbuild, compile-commands"][..]),
-        ("kbuild=x", &["takes no path"]),
-    ] {
+    for (source, reasons) in
+        [("nonsense", &["kbuild, compile-commands"][..]), ("kbuild=x", &["takes no path"])]
+    {
         let said = backend(&link, source);
         assert_eq!(said.code, Some(2), "{said}");
         assert!(reasons.iter().all(|reason| said.stderr.contains(reason)), "{said}");
