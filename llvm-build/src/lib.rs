@@ -12,12 +12,14 @@ mod backend;
 mod bitcode;
 mod bridge;
 mod command;
+mod jobserver;
 mod process;
 
 pub use backend::{Compiled, Failure, compile_with_clang_action, compile_with_thin_backend};
 pub use bitcode::{Bitcode, Index, OpenError};
 pub use bridge::ffi::{CodegenOptions, Imports, JobFiles, ModuleFacts, StageTime, StageTimes};
 pub use command::{Cc1, CommandError, Driven, Driver, Parsed, drive, parse_cc1};
+pub use jobserver::inherited_jobserver;
 pub use process::{
     LLVM_MAJOR, build_bindir, build_version, clang_version, initialize, llvm_version, set_llvm_args,
     set_trust_debug_info, targets,

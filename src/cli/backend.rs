@@ -11,8 +11,7 @@ use clap::Args;
 use indicatif::BinaryBytes;
 
 use super::progress::Progress;
-use super::{print, signals};
-use crate::farm::{Farm, available_cores};
+use super::{jobs, print, signals};
 use crate::options::{CommandError, Resolver};
 use crate::plan::{IndexList, Naming, Plan, PlanError, PrefixReplace, SuffixReplace};
 use crate::report::Report;
@@ -87,13 +86,13 @@ impl Backend {
 
     /// Whether everything asked for was made.
     fn compile(&self) -> Result<bool, Failure> {
+        let farm = jobs::farm(self.jobs).fail_fast(self.fail_fast);
         let plan = self.plan()?;
         let clang = self.verify_with.as_deref().map(verify::Clang::find).transpose();
         let clang = clang.map_err(|error| Failure::Reason(error.to_string()))?;
-        signals::watch().map_err(|error| Failure::Reason(format!("cannot watch for signals: {error}")))?;
-
-        let threads = self.jobs.unwrap_or_else(available_cores);
-        let farm = Farm::default().threads(threads).fail_fast(self.fail_fast);
+        let watched = farm.clone();
+        signals::watch(move || watched.abandon())
+            .map_err(|error| Failure::Reason(format!("cannot watch for signals: {error}")))?;
         let mut progress = Progress::new(plan.jobs.len(), self.verbose);
         let report = farm.run_with(&plan, |event| progress.hear(event));
         progress.finish();
@@ -104,7 +103,7 @@ impl Backend {
             write_profile(path, &report)?;
         }
         let verified = match clang {
-            Some(clang) => tell_verdict(&clang.compare(&plan, &report, threads)),
+            Some(clang) => tell_verdict(&clang.compare(&plan, &report, farm.threads_without_leave())),
             None => true,
         };
         Ok(report.is_success() && verified)

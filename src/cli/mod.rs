@@ -4,11 +4,13 @@ mod backend;
 mod cc;
 mod doctor;
 mod explain;
+mod jobs;
 mod pages;
 mod print;
 mod progress;
 mod response;
 mod signals;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -33,6 +35,9 @@ enum Command {
     Doctor(doctor::Doctor),
     Completions(pages::Completions),
     Man(pages::Man),
+    /// Runs jobs for a farm, which alone starts it.
+    #[command(hide = true)]
+    Worker,
 }
 
 fn long_version() -> String {
@@ -53,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(doctor) => doctor.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
+        Command::Worker => worker::run(),
     }
 }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use llvm_build::{Cc1, CodegenOptions, CommandError, Driver, JobFiles, drive, parse_cc1};
+use serde::{Deserialize, Serialize};
 
 /// How one module is compiled.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct CompileCommand {
     /// The paths of this job: module, index, outputs.
     pub files: JobFiles,
