@@ -35,9 +35,6 @@ enum Command {
     Doctor(doctor::Doctor),
     Completions(pages::Completions),
     Man(pages::Man),
-    /// Runs jobs for a farm, which alone starts it.
-    #[command(hide = true)]
-    Worker,
 }
 
 fn long_version() -> String {
@@ -46,6 +43,10 @@ fn long_version() -> String {
 
 /// The `thinfarm` program.
 pub fn main() -> ExitCode {
+    // Not a command for people: no help, page or completion knows it.
+    if std::env::args_os().nth(1).is_some_and(|command| command == "worker") {
+        return worker::run();
+    }
     let cli = match parse() {
         Ok(cli) => cli,
         // clap's error knows its status: 0 for --help, 2 for a wrong command line.
@@ -58,7 +59,6 @@ pub fn main() -> ExitCode {
         Command::Doctor(doctor) => doctor.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
-        Command::Worker => worker::run(),
     }
 }
 

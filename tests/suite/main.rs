@@ -9,6 +9,8 @@ mod bad_output;
 mod cc_drop_in;
 mod fixture;
 mod interrupt;
+mod jobserver;
+mod llvm_sets;
 mod naming;
 mod report;
 mod side_by_side;
