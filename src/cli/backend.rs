@@ -11,9 +11,8 @@ use indicatif::BinaryBytes;
 
 use super::option_args::{OptionArgs, warn_of_missing};
 use super::progress::Progress;
-use super::{print, signals};
+use super::{jobs, print, signals};
 use crate::backend::OutputFile;
-use crate::farm::{Farm, available_cores};
 use crate::options::{CommandError, Resolver};
 use crate::plan::{IndexList, Naming, Plan, PlanError, PrefixReplace, SuffixReplace};
 use crate::report::Report;
@@ -91,15 +90,16 @@ impl Backend {
 
     /// Whether everything asked for was made.
     fn compile(&self) -> Result<bool, String> {
+        let farm = jobs::farm(self.jobs).fail_fast(self.fail_fast);
         let plan = self.plan()?;
         self.tell_native(&plan);
         let clang = self.verify_with.as_deref().map(verify::Clang::find).transpose();
         let clang = clang.map_err(|error| error.to_string())?;
-        signals::watch().map_err(|error| format!("cannot watch for signals: {error}"))?;
+        let watched = farm.clone();
+        signals::watch(move || watched.abandon())
+            .map_err(|error| format!("cannot watch for signals: {error}"))?;
         let objects = self.objects.as_deref().map(|path| Objects::create(path, &plan)).transpose()?;
 
-        let threads = self.jobs.unwrap_or_else(available_cores);
-        let farm = Farm::default().threads(threads).fail_fast(self.fail_fast);
         let mut progress = Progress::new(plan.jobs.len(), self.verbose);
         let report = farm.run_with(&plan, |event| progress.hear(event));
         progress.finish();
@@ -110,7 +110,7 @@ impl Backend {
             write_profile(path, &report)?;
         }
         let verified = match clang {
-            Some(clang) => tell_verdict(&clang.compare(&plan, &report, threads)),
+            Some(clang) => tell_verdict(&clang.compare(&plan, &report, farm.threads_without_leave())),
             None => true,
         };
         let is_success = report.is_success() && verified;

@@ -13,11 +13,11 @@ use nix::unistd::Pid;
 use crate::fixture::{Link, NATIVE, llvm_tool, run, thinfarm};
 
 /// Stopping takes a second at most; the other second is for a machine with other work.
-const PROMPT: Duration = Duration::from_secs(2);
+pub const PROMPT: Duration = Duration::from_secs(2);
 
 /// One module whose backend runs for many seconds, beside the three small ones. The front end does no
 /// optimisation, so making it is quick.
-fn link_with_a_long_job() -> Link {
+pub fn link_with_a_long_job() -> Link {
     let link = Link::new();
     let mut source = String::from("int sink(int *, int);\n");
     for n in 0..1500 {
@@ -41,7 +41,8 @@ fn link_with_a_long_job() -> Link {
     link
 }
 
-fn wait_until(mut child: Child, deadline: Instant) -> Option<ExitStatus> {
+/// How `child` ended, or `None` if it had to be killed at the deadline.
+pub fn wait_until(mut child: Child, deadline: Instant) -> Option<ExitStatus> {
     while Instant::now() < deadline {
         if let Some(status) = child.try_wait().expect("a child to wait for") {
             return Some(status);

@@ -9,6 +9,8 @@ mod bad_output;
 mod cc_drop_in;
 mod fixture;
 mod interrupt;
+mod jobserver;
+mod llvm_sets;
 mod naming;
 mod own_options;
 mod report;
