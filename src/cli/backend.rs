@@ -41,7 +41,8 @@ pub(super) struct Backend {
     /// Codegen options for all modules, as a clang command line. Front-end options do no harm.
     #[arg(last = true, value_name = "CLANG FLAGS")]
     flags: Vec<String>,
-    /// Jobs to run at once [default: the cores this process may use].
+    /// Jobs to run at once, and fewer if the jobserver of `make -j` says so [default: the cores this process
+    /// may use].
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZero<usize>>,
     /// What replaces `.o` in the name of a native object.

@@ -2,7 +2,7 @@
 //! jobserver, and every token given back whatever ends the run.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -168,8 +168,9 @@ impl Fifo {
     fn tokens(mut self) -> String {
         // Reading ends with what is written last.
         self.0.write_all(b"!").expect("room for a mark");
-        let mut tokens: Vec<u8> =
-            self.0.bytes().map(|byte| byte.expect("a token")).take_while(|&byte| byte != b'!').collect();
+        let mut tokens = Vec::new();
+        BufReader::new(self.0).read_until(b'!', &mut tokens).expect("tokens");
+        tokens.pop();
         tokens.sort_unstable();
         String::from_utf8(tokens).expect("the tokens of this test")
     }
