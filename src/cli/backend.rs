@@ -43,7 +43,8 @@ pub(super) struct Backend {
     modules: Vec<String>,
     #[command(flatten)]
     options: OptionArgs,
-    /// Jobs to run at once [default: the cores this process may use].
+    /// Jobs to run at once, and fewer if the jobserver of `make -j` says so [default: the cores this process
+    /// may use].
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZero<usize>>,
     /// What replaces `.o` in the name of a native object.

@@ -81,7 +81,8 @@ impl Farm {
         Self { worker_program: Some(program.into()), ..self }
     }
 
-    /// Takes a token of `jobserver` for every job but one that runs at a time.
+    /// Takes a token of `jobserver` for every job that runs beside another, and gives it back at the job's end.
+    /// Waiting for tokens can be stopped because the signal SIGUSR1 is caught from then on.
     #[must_use]
     pub fn jobserver(self, jobserver: Option<Jobserver>) -> Self {
         Self { jobserver, ..self }
@@ -92,8 +93,9 @@ impl Farm {
         if self.jobserver.is_some() { NonZero::<usize>::MIN } else { self.threads }
     }
 
-    /// Ends child workers, removes what is half-written and gives tokens back: for a process that is about
-    /// to end, from any of its threads. Runs of this farm and its clones make no further progress.
+    /// Ends child workers, removes what is half-written (by any farm of this process) and gives tokens back:
+    /// for a process that is about to end, from any of its threads. Runs of this farm and its clones make no
+    /// further progress.
     pub fn abandon(&self) {
         let killed = self.children.kill();
         abandon_outputs();

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::num::NonZero;
-use std::os::unix::process::CommandExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ use thinfarm::options::{FileOptions, Resolver};
 use thinfarm::plan::{Job, Plan};
 use thinfarm::toolchain::Tool;
 
-use crate::fixture::{Link, NATIVE, Said, llvm_tool, no_make, run, thinfarm_path};
+use crate::fixture::{Link, Said, llvm_tool, no_make, run, thinfarm_path};
 use crate::interrupt::{PROMPT, link_with_a_long_job, wait_until};
 
 /// Three sets that change every function, so that no object can be right by chance.
@@ -271,22 +272,20 @@ fn a_program_that_is_no_worker_is_an_error_of_the_jobs() {
         ("names.o", "names-native.o", PLAIN),
         ("area.o", "area-native.o", ALIGNED),
     ];
+    let script = |name: &str, lines: &str| {
+        link.write(name, format!("#!/bin/sh\n{lines}\n"));
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(link.path(name), mode).expect("a script to run");
+    };
+    script("noise", "echo hello >&0; exec sleep 100");
+    script("other", "read hello; echo '{\"Refused\":\"is another program\"}' >&0");
     for (program, reason) in [
-        ("worker=/bin/cat", "cannot be started"),
         ("worker=/bin/true", "ended early (exit status: 0)"),
         ("worker=./no-such-program", "no-such-program"),
-        ("worker=./echo", "is it a thinfarm of this build?"),
+        ("worker=./noise", "is it a thinfarm of this build?"),
         ("worker=./other", "is another program"),
     ] {
-        link.write("echo", "#!/bin/sh\necho hello >&0\nexec sleep 100\n");
-        let other = format!("#!/bin/sh\nread hello\necho '{{\"Refused\":\"is another program\"}}' >&0\n");
-        link.write("other", other);
-        for script in ["echo", "other"] {
-            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-            fs::set_permissions(link.path(script), mode).expect("a script to run");
-        }
         let said = run(&mut farm(&link, &jobs, &[program]));
-        let reason = if program.ends_with("cat") { "ended early" } else { reason };
         let said = said.failed_on("area.o", &[reason], &["shape.o", "names.o"]);
         assert!(said.stderr.contains("2 objects, 0 not started"), "{said}");
     }
@@ -362,14 +361,14 @@ fn ends_with_its_child(end: impl FnOnce(&Child), by: Signal) {
         end(&farm);
         let deadline = Instant::now() + PROMPT;
         let status = wait_until(farm, deadline);
-        while by == Signal::SIGKILL && !(is_gone(child) && !has_begun(&link, "long-native.o")) {
+        while by == Signal::SIGKILL && (!is_gone(child) || has_begun(&link, "long-native.o")) {
             assert!(Instant::now() < deadline, "the child goes on without its farm");
             sleep(Duration::from_millis(5));
         }
         (status, child)
     });
     let status = status.expect("a farm that ends promptly");
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(by as i32), "{status}");
+    assert_eq!(status.signal(), Some(by as i32), "{status}");
     assert!(is_gone(child), "the child goes on without its farm");
 }
 
@@ -410,19 +409,17 @@ fn a_terminated_child_leaves_nothing_behind() {
     Said::of(output).failed_on("long.o", &["killed by SIGTERM"], &["shape.o"]);
 }
 
-/// Objects appear under their names only when whole, whoever writes them.
 #[test]
-fn jobs_of_a_child_named_by_their_objects() {
-    let link = Link::new();
-    let objects = ["shape", "area", "names"].map(|stem| format!("{stem}{NATIVE}"));
-    let jobs = [
-        ("shape.o", objects[0].as_str(), PLAIN),
-        ("area.o", objects[1].as_str(), ALIGNED),
-        ("names.o", objects[2].as_str(), "-O2 -fPIC -mllvm -align-all-functions=6 -g -gsplit-dwarf"),
-    ];
-    succeeds(&link, &jobs, &["threads=2"]);
-    for job in &jobs[..2] {
-        same_as_clang(&link, *job);
-    }
-    assert!(link.path(&objects[2].replace(".o", ".dwo")).exists(), "the child wrote no .dwo");
+fn a_child_splits_off_debug_information() {
+    let link = Link::compiled(&["-O2", "-g"]);
+    let split = "-O2 -fPIC -g -gsplit-dwarf -mllvm -align-all-functions=6";
+    let jobs = [("shape.o", "s.o", PLAIN), ("area.o", "a.o", PLAIN), ("names.o", "names-native.o", split)];
+    let outputs = ["s.o", "a.o", "names-native.o", "names-native.dwo", "profile.json"];
+    link.adds_only(&outputs, || succeeds(&link, &jobs, &["threads=2"]));
+    let ours = ["names-native.o", "names-native.dwo"].map(|output| link.read(output));
+    let mut clang = link.command(llvm_tool("clang"));
+    clang.args(split.split(' ')).args(["-x", "ir", "-fthinlto-index=names.o.thinlto.bc"]);
+    run(clang.args(["-c", "names.o", "-o", "names-native.o"])).succeeded();
+    let theirs = ["names-native.o", "names-native.dwo"].map(|output| link.read(output));
+    assert!(ours == theirs, "not clang's outputs");
 }
