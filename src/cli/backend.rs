@@ -110,7 +110,10 @@ impl Backend {
             write_profile(path, &report)?;
         }
         let verified = match clang {
-            Some(clang) => tell_verdict(&clang.compare(&plan, &report, threads)),
+            Some(clang) => {
+                let verdict = clang.compare(&plan, &report, threads);
+                tell_verdict(&verdict.map_err(|error| Failure::Reason(format!("cannot verify: {error}")))?)
+            }
             None => true,
         };
         let is_success = report.is_success() && verified;

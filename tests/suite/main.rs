@@ -4,12 +4,15 @@
 //! Every test runs the built binary in a directory of its own, against clang and lld of the same LLVM, so
 //! none of them links LLVM. Set `THINFARM` to the path of another `thinfarm` to test that one instead.
 
+mod bad_archives;
 mod bad_input;
 mod bad_output;
 mod cc_drop_in;
 mod fixture;
 mod interrupt;
 mod naming;
+mod native_objects;
+mod odd_inputs;
 mod report;
 mod side_by_side;
 mod telling;
