@@ -16,7 +16,7 @@ use path_clean::PathClean;
 use tempfile::TempDir;
 
 use crate::backend;
-use crate::input::{Modules, is_its_own_file};
+use crate::input::{Archives, Modules, is_its_own_file};
 use crate::plan::Job;
 
 /// Where clang runs for the jobs of a comparison.
@@ -74,10 +74,11 @@ impl Shadow {
         let root = tempfile::Builder::new().prefix("thinfarm-verify-").tempdir()?;
         let mut folders = Folders { real, shadow: root.path(), made: HashSet::new() };
         folders.make(&self.working)?;
+        let archives = Archives::default();
         let mut reading = modules.reading();
         for id in strangers {
             let module = reading.open(id).map_err(io::Error::other)?;
-            folders.place(module, &self.working.join(id).clean())?;
+            folders.place(module, archives.object_path(id), &self.working.join(id).clean())?;
         }
         self.root = Some(root);
         Ok(())
@@ -122,13 +123,17 @@ impl Folders<'_> {
         Ok(())
     }
 
-    fn place(&mut self, module: &Bitcode, name: &Path) -> io::Result<()> {
+    /// Puts a module under `name`: its bitcode, or a link if that is a file, as in thin archives.
+    fn place(&mut self, module: &Bitcode, file: Option<PathBuf>, name: &Path) -> io::Result<()> {
         self.make(name.parent().unwrap_or(Path::new("")))?;
         let place = self.shadow.join(name);
         // A FatLTO object's own name is a link so far.
         if place.symlink_metadata().is_ok() {
             fs::remove_file(&place)?;
         }
-        fs::write(place, module.bitcode())
+        match file.filter(|_| !module.facts().is_embedded) {
+            Some(file) => symlink(std::path::absolute(file)?, place),
+            None => fs::write(place, module.bitcode()),
+        }
     }
 }
