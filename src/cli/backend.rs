@@ -111,7 +111,10 @@ impl Backend {
             write_profile(path, &report)?;
         }
         let verified = match clang {
-            Some(clang) => tell_verdict(&clang.compare(&plan, &report, farm.threads_without_leave())),
+            Some(clang) => {
+                let verdict = clang.compare(&plan, &report, farm.threads_without_leave());
+                tell_verdict(&verdict.map_err(|error| format!("cannot verify: {error}"))?)
+            }
             None => true,
         };
         let is_success = report.is_success() && verified;

@@ -4,6 +4,7 @@
 //! Every test runs the built binary in a directory of its own, against clang and lld of the same LLVM, and
 //! only the farm of `llvm_sets`, which no command line makes, links LLVM. Set `THINFARM` to the path of another `thinfarm` to test that one instead.
 
+mod bad_archives;
 mod bad_input;
 mod bad_output;
 mod cc_drop_in;
@@ -12,6 +13,8 @@ mod interrupt;
 mod jobserver;
 mod llvm_sets;
 mod naming;
+mod native_objects;
+mod odd_inputs;
 mod own_options;
 mod report;
 mod side_by_side;
