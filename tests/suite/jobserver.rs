@@ -18,7 +18,8 @@ use crate::interrupt::{PROMPT, compile_long, wait_until};
 
 const ARGS: [&str; 6] = ["backend", "--profile", "profile.json", "--list", "list", "--"];
 
-/// Five modules, each of whose jobs is still running when the next could start.
+/// Five equal modules. With some hundred functions each job runs for so long that all that may start do before
+/// it ends.
 fn link_of_equals(functions: usize) -> Link {
     let link = Link::sources();
     compile_long(&link, functions);
@@ -67,7 +68,7 @@ fn make(link: &Link, jobs: &str, prefix: &str) -> Said {
 
 #[test]
 fn make_says_how_many_jobs_run_at_once() {
-    let link = link_of_equals(60);
+    let link = link_of_equals(300);
     for (jobs, expected) in [("-j2", 2), ("-j3", 3), ("-j9", 5)] {
         let said = make(&link, jobs, "+").succeeded();
         assert_eq!(most_at_once(&link), expected, "at once under make {jobs}");
@@ -80,7 +81,7 @@ fn make_says_how_many_jobs_run_at_once() {
 /// Neither a make that runs one job at a time nor no make at all bounds what the user asks for.
 #[test]
 fn without_a_jobserver_threads_are_the_only_bound() {
-    let link = link_of_equals(60);
+    let link = link_of_equals(300);
     assert!(!make(&link, "-j1", "+").succeeded().stderr.contains("warning"));
     assert_eq!(most_at_once(&link), 5);
     run(&mut backend(&link, &["-j5"])).succeeded();
@@ -97,7 +98,7 @@ fn a_jobserver_that_is_not_there_means_one_job_and_a_warning() {
         assert_eq!(said.stderr.matches("warning: jobserver unavailable: using -j1").count(), 1, "{said}");
         assert_eq!(most_at_once(&link), 1);
     }
-    let link = link_of_equals(60);
+    let link = link_of_equals(300);
     let said = make(&link, "-j2", "").succeeded();
     assert_eq!(said.stderr.matches("warning: jobserver unavailable: using -j5").count(), 1, "{said}");
     assert_eq!(most_at_once(&link), 5, "what the user asks for is not make's to take away");
@@ -113,7 +114,7 @@ fn pipe(tokens: usize, command: &mut Command) -> Client {
 
 #[test]
 fn tokens_bound_the_jobs_and_are_given_back() {
-    let link = link_of_equals(60);
+    let link = link_of_equals(300);
     for (threads, tokens, expected) in [("-j5", 2, 3), ("-j2", 9, 2), ("-j5", 0, 1)] {
         let mut command = backend(&link, &[threads]);
         let jobserver = pipe(tokens, &mut command);
@@ -178,7 +179,7 @@ impl Fifo {
 
 #[test]
 fn a_fifo_is_a_jobserver_too() {
-    let link = link_of_equals(60);
+    let link = link_of_equals(300);
     let mut command = backend(&link, &["-j5"]);
     let fifo = Fifo::new(&link, "ab", &mut command);
     run(&mut command).succeeded();
