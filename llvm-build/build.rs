@@ -8,6 +8,7 @@ mod locate;
 use std::env;
 
 const SOURCES: &[&str] = &[
+    "cpp/assembly.cpp",
     "cpp/clang_action.cpp",
     "cpp/diagnostics.cpp",
     "cpp/driver.cpp",

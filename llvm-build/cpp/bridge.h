@@ -37,6 +37,7 @@ public:
 
   ModuleFacts facts() const;
   ModuleRecord record() const;
+  rust::Vec<rust::String> assembly(rust::String &Error) const;
   rust::Slice<const uint8_t> bytes() const {
     return {reinterpret_cast<const uint8_t *>(Buffer.getBufferStart()), Buffer.getBufferSize()};
   }

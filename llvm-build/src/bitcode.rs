@@ -91,6 +91,17 @@ impl Bitcode {
         self.raw().record()
     }
 
+    /// The inline assembly, of the file's modules and of their functions, with a directive that may
+    /// read a file (`.incbin`, `.include`), each among numbers of its record that are no text.
+    ///
+    /// # Errors
+    /// The bitcode is malformed.
+    pub fn assembly_that_reads_files(&self) -> Result<Vec<String>, OpenError> {
+        let mut error = String::new();
+        let texts = self.raw().assembly(&mut error);
+        if error.is_empty() { Ok(texts) } else { Err(OpenError::Format(error)) }
+    }
+
     /// The bitcode itself: of a FatLTO object, the section.
     pub fn bitcode(&self) -> &[u8] {
         self.raw().bytes()

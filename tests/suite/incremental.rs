@@ -121,6 +121,50 @@ fn options_and_the_files_they_name() {
     assert!(with(&profiled).stderr.contains("3 objects"));
 }
 
+/// The kernel's configs.c is such a module: nothing but the assembler knows that a file is read.
+#[test]
+fn files_that_assembly_reads() {
+    let link = Link::new();
+    link.write("data", "one");
+    fs::create_dir(link.path("more")).unwrap();
+    link.write("more/extra", "two");
+    let source = "__asm__(\".section .rodata\\n.globl blob\\nblob: .incbin \\\"data\\\"\\n.previous\");\n\
+                  int f(int x) { __asm__(\"# %0\\n.pushsection .x\\n.incbin \\\"extra\\\"\\n.popsection\" : \"+r\"(x));\n\
+                  return x; }\n";
+    link.write("blob.c", source);
+    let flags = ["-O2", "-fPIC", "-Wa,-Imore"];
+    run(link.command(llvm_tool("clang")).args(flags).args(["-flto=thin", "-c", "blob.c"])).succeeded();
+    link.thin_link(&["names.o", "blob.o"], &[]);
+    let farm =
+        || link.thinfarm(&[&["backend", "--incremental", "-v", "--list", "list", "--"], &flags[..]].concat());
+    assert!(farm().succeeded().stderr.contains("2 objects"));
+    assert!(farm().succeeded().stderr.contains("nothing to compile"));
+    // The last one is found before the one it hides.
+    for file in ["data", "more/extra", "extra"] {
+        link.write(file, "changed");
+        let said = farm().succeeded();
+        assert!(said.stderr.contains("blob.o: a file that options or assembly read changed"), "{said}");
+        assert!(said.stderr.contains("1 objects"), "{said}");
+        let object = link.read("blob.thinlto-native.o");
+        assert!(object.windows(7).any(|bytes| bytes == b"changed"), "{file}");
+    }
+    assert!(farm().succeeded().stderr.contains("nothing to compile"));
+}
+
+#[test]
+fn assembly_that_only_an_assembler_understands() {
+    let link = Link::new();
+    link.write("more.s", ".globl more\nmore: .incbin \"data\"\n");
+    link.write("data", "one");
+    link.write("blob.c", "__asm__(\".include \\\"more.s\\\"\");\n");
+    compile(&link, "blob.c");
+    link.thin_link(&["names.o", "blob.o"], &[]);
+    incremental(&link, &[]).succeeded();
+    let said = incremental(&link, &[]).succeeded();
+    assert!(said.stderr.contains("blob.o: its assembly reads files"), "{said}");
+    assert!(said.stderr.contains("1 objects") && said.stderr.contains("1 up to date"), "{said}");
+}
+
 #[test]
 fn objects_that_are_not_as_they_were_written() {
     let link = link();
@@ -139,13 +183,19 @@ fn a_file_that_is_of_no_use() {
     let link = link();
     let good = String::from_utf8(link.read(STATE)).unwrap();
     let others = good.replacen("thinfarm ", "thickfarm ", 1);
-    for (bad, told) in [(others.as_str(), "another build"), ("nonsense", "damaged")] {
+    for (bad, told) in [(others.as_str(), "another build"), ("{\"state\":{\"version\":", "damaged")] {
         link.write(STATE, bad);
         let said = incremental(&link, &[]).succeeded();
         assert!(said.stderr.contains("warning") && said.stderr.contains(told), "{said}");
         assert!(said.stderr.contains("3 objects"), "{said}");
         compiles(&link, &[]);
     }
+    link.write(STATE, "int main(void);");
+    incremental(&link, &[]).failed_on(STATE, &["not written over"], &[]);
+    assert_eq!(link.read(STATE), b"int main(void);");
+    link.write(STATE, "");
+    incremental(&link, &[]).succeeded();
+
     // A line cut off by the end of a run, and one that is none, cost their objects only.
     let good = String::from_utf8(link.read(STATE)).unwrap();
     let lines: Vec<&str> = good.lines().collect();

@@ -42,7 +42,10 @@ pub fn compile_command(line: &str) -> Option<CompileWords> {
 /// The compile command that `words` are, if they are one.
 pub fn compile_words(words: Vec<String>, directory: Option<&Path>) -> Option<CompileWords> {
     let mut words = without_launchers(words);
-    if words.is_empty() || !(is_clang(&words[0]) || words.iter().any(|word| word == "-c")) {
+    let program = words.first()?;
+    // clang-cl spells options as cl.exe does; nobody reads those here.
+    let compiles = is_clang(program) || words.iter().any(|word| word == "-c");
+    if !compiles || base_name(program).contains("clang-cl") {
         return None;
     }
     let program = words.remove(0);
@@ -268,7 +271,7 @@ mod tests {
         assert_eq!(compiled("echo cc; (set -e; gen > x.h) && clang -c x.c"), is("clang", "-c x.c"));
         assert_eq!(compiled("tool -c x; aarch64-linux-gnu-clang-22 -c x.c").0, "aarch64-linux-gnu-clang-22");
         assert_eq!(compiled("my-wrapper -O2 -c x.c"), is("my-wrapper", "-O2 -c x.c"));
-        assert!(compile_command("clang-tidy x.c; rustc --emit=obj x.rs; ld -r -o x.o y.o").is_none());
+        assert!(compile_command("clang-cl -c x.c; clang-tidy x.c; rustc --emit=obj x.rs; ld -r -o x.o y.o").is_none());
     }
 
     #[test]
