@@ -141,9 +141,13 @@ impl Backend {
         Ok(plan)
     }
 
-    /// A line for each object that needs no backend, or, of very many, for the first.
+    /// A line for each object that needs no backend, or, of very many, for the first. Who asks for the
+    /// names of all objects has them there.
     fn tell_native(&self, plan: &Plan) {
         const ENOUGH: usize = 10;
+        if self.objects.is_some() && !self.verbose {
+            return;
+        }
         let told = if self.verbose { usize::MAX } else { ENOUGH };
         for object in plan.native.iter().take(told) {
             print::note(&format_args!("{} is native already; passed over", object.module));

@@ -4,6 +4,7 @@ mod backend;
 mod cc;
 mod doctor;
 mod explain;
+mod kbuild;
 mod option_args;
 mod pages;
 mod print;
@@ -31,6 +32,7 @@ enum Command {
     Backend(Box<backend::Backend>),
     Cc(cc::Cc),
     Explain(explain::Explain),
+    Kbuild(kbuild::Kbuild),
     Doctor(doctor::Doctor),
     Completions(pages::Completions),
     Man(pages::Man),
@@ -51,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Backend(backend) => backend.run(),
         Command::Cc(cc) => cc.run(),
         Command::Explain(explain) => explain.run(),
+        Command::Kbuild(kbuild) => kbuild.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
