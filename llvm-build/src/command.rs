@@ -3,11 +3,13 @@
 use std::fmt;
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::bridge::ffi;
 use crate::bridge::ffi::{CodegenOptions, JobFiles};
 
 /// A cc1 command line: what clang's driver hands to its compiler proper.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cc1(pub(crate) Vec<String>);
 
 impl Cc1 {

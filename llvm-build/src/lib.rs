@@ -12,6 +12,7 @@ mod backend;
 mod bitcode;
 mod bridge;
 mod command;
+mod jobserver;
 mod mapped;
 mod process;
 
@@ -21,6 +22,7 @@ pub use bridge::ffi::{CodegenOptions, Imports, JobFiles, ModuleFacts, ModuleReco
 pub use command::{
     BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, backend_flags, drive, option_groups, parse_cc1,
 };
+pub use jobserver::inherited_jobserver;
 pub use mapped::Mapped;
 pub use process::{
     LLVM_MAJOR, build_bindir, build_version, clang_version, initialize, llvm_version, set_llvm_args,

@@ -14,6 +14,7 @@ use llvm_build::{
     compile_with_thin_backend,
 };
 use nix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
 
 pub use output::{OutputFile, abandon_outputs};
 
@@ -22,7 +23,7 @@ use crate::options::CommandError;
 use crate::plan::Job;
 
 /// What a job did.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct JobDone {
     /// Where LLVM spent its time.
     pub stages: StageTimes,
@@ -112,6 +113,26 @@ pub enum JobError {
         /// Why.
         source: Arc<std::io::Error>,
     },
+    /// The job failed in a child worker, which tells of it so.
+    #[error("{message}")]
+    InWorker {
+        /// The error as the worker words it.
+        message: String,
+        /// clang's diagnostics.
+        diagnostics: String,
+        /// How many of them are warnings.
+        warnings: u32,
+        /// How many of them are errors.
+        errors: u32,
+    },
+    /// The child worker that had the job died, or there could be none.
+    #[error("{module}: the child worker for its -mllvm options {reason}")]
+    NoWorker {
+        /// The module id.
+        module: String,
+        /// What became of the worker.
+        reason: String,
+    },
 }
 
 fn index_hint(source: &OpenError) -> &'static str {
@@ -137,7 +158,17 @@ impl JobError {
     pub fn diagnostics(&self) -> &str {
         match self {
             Self::Backend { failure, .. } => &failure.diagnostics,
+            Self::InWorker { diagnostics, .. } => diagnostics,
             _ => "",
+        }
+    }
+
+    /// How many warnings and how many errors there are among the diagnostics.
+    pub fn counts(&self) -> (u32, u32) {
+        match self {
+            Self::Backend { failure, .. } => (failure.warnings, failure.errors),
+            Self::InWorker { warnings, errors, .. } => (*warnings, *errors),
+            _ => (0, 0),
         }
     }
 }
@@ -229,6 +260,22 @@ fn check_imports_are_files(job: &Job, reading: &Reading<'_>) -> Result<(), JobEr
             reason: job.command.codegen().clang_action_reason.clone(),
         }),
         None => Ok(()),
+    }
+}
+
+/// Removes what an earlier run left under the final names of a job whose process died, as [`run`] does
+/// when a job fails.
+pub fn discard_outputs(job: &Job) {
+    if let Ok(outputs) = Outputs::create(job) {
+        outputs.discard();
+    }
+}
+
+/// Removes the temporaries that the dead process `pid` left of a job.
+pub fn remove_leftovers(job: &Job, pid: u32) {
+    let dwo = Path::new(&job.command.files.split_dwarf_output);
+    for path in [&job.output, dwo] {
+        output::remove_temporaries(path, pid);
     }
 }
 

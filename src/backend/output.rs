@@ -4,6 +4,7 @@
 //! are known to the process, so that whoever ends it early can remove them all.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -25,6 +26,38 @@ pub fn abandon_outputs() {
     for path in known().take().into_iter().flatten() {
         // It may be renamed or removed already; there is nobody left to tell of anything else.
         let _ = fs::remove_file(path);
+    }
+}
+
+/// Ends the name of a temporary.
+const SUFFIX: &str = ".tmp";
+
+/// Begins the names of the temporaries of `path` that the process `pid` makes: whoever outlives it knows
+/// which are its.
+fn prefix_of_temporaries(path: &Path, pid: u32) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(path.file_name().unwrap_or_default());
+    prefix.push(format!(".{pid}-"));
+    prefix
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Removes the temporaries of `path` that the process `pid`, which is dead, left behind.
+pub(super) fn remove_temporaries(path: &Path, pid: u32) {
+    let prefix = prefix_of_temporaries(path, pid);
+    for entry in fs::read_dir(directory_of(path)).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        if name.starts_with(prefix.as_encoded_bytes()) && name.ends_with(SUFFIX.as_bytes()) {
+            // One that cannot be removed is no error of the job, which has failed already.
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -61,21 +94,14 @@ impl OutputFile {
     }
 
     fn temporary(path: &Path) -> io::Result<NamedTempFile> {
-        let directory = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let mut prefix = std::ffi::OsString::from(".");
-        prefix.push(path.file_name().unwrap_or_default());
-        prefix.push(".");
         let mut known = known();
         let known = known.as_mut().ok_or(io::ErrorKind::Interrupted)?;
         let file = Builder::new()
-            .prefix(&prefix)
-            .suffix(".tmp")
+            .prefix(&prefix_of_temporaries(path, std::process::id()))
+            .suffix(SUFFIX)
             // What a compiler's output has: the umask decides.
             .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(directory)
+            .tempfile_in(directory_of(path))
             // The error of a missing directory names the temporary, of which nobody has heard.
             .map_err(|error| match error.raw_os_error() {
                 Some(code) => io::Error::from_raw_os_error(code),
@@ -177,6 +203,21 @@ mod tests {
         fs::write(&path, "old").unwrap();
         OutputFile::create(&path).unwrap().discard();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_a_dead_process_left_is_removed_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.o");
+        for name in [".a.o.7-x.tmp", ".a.o.77-x.tmp", ".b.o.7-x.tmp", "a.o"] {
+            fs::write(directory.path().join(name), "").unwrap();
+        }
+        let ours = OutputFile::create(&path).unwrap();
+        remove_temporaries(&path, 7);
+        assert!(!directory.path().join(".a.o.7-x.tmp").exists());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 4);
+        remove_temporaries(&path, std::process::id());
+        assert!(!Path::new(&ours.name()).exists());
     }
 
     #[test]

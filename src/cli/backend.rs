@@ -11,9 +11,8 @@ use indicatif::BinaryBytes;
 
 use super::option_args::{OptionArgs, warn_of_missing};
 use super::progress::Progress;
-use super::{print, signals};
+use super::{jobs, print, signals};
 use crate::backend::OutputFile;
-use crate::farm::{Farm, available_cores};
 use crate::options::{CommandError, Resolver};
 use crate::plan::{IndexList, Naming, Plan, PlanError, PrefixReplace, SuffixReplace};
 use crate::report::Report;
@@ -44,7 +43,8 @@ pub(super) struct Backend {
     modules: Vec<String>,
     #[command(flatten)]
     options: OptionArgs,
-    /// Jobs to run at once [default: the cores this process may use].
+    /// Jobs to run at once, and fewer if the jobserver of `make -j` says so [default: the cores this process
+    /// may use].
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZero<usize>>,
     /// What replaces `.o` in the name of a native object.
@@ -91,15 +91,16 @@ impl Backend {
 
     /// Whether everything asked for was made.
     fn compile(&self) -> Result<bool, String> {
+        let farm = jobs::farm(self.jobs).fail_fast(self.fail_fast);
         let plan = self.plan()?;
         self.tell_native(&plan);
         let clang = self.verify_with.as_deref().map(verify::Clang::find).transpose();
         let clang = clang.map_err(|error| error.to_string())?;
-        signals::watch().map_err(|error| format!("cannot watch for signals: {error}"))?;
+        let watched = farm.clone();
+        signals::watch(move || watched.abandon())
+            .map_err(|error| format!("cannot watch for signals: {error}"))?;
         let objects = self.objects.as_deref().map(|path| Objects::create(path, &plan)).transpose()?;
 
-        let threads = self.jobs.unwrap_or_else(available_cores);
-        let farm = Farm::default().threads(threads).fail_fast(self.fail_fast);
         let mut progress = Progress::new(plan.jobs.len(), self.verbose);
         let report = farm.run_with(&plan, |event| progress.hear(event));
         progress.finish();
@@ -110,7 +111,10 @@ impl Backend {
             write_profile(path, &report)?;
         }
         let verified = match clang {
-            Some(clang) => tell_verdict(&clang.compare(&plan, &report, threads)),
+            Some(clang) => {
+                let verdict = clang.compare(&plan, &report, farm.threads_without_leave());
+                tell_verdict(&verdict.map_err(|error| format!("cannot verify: {error}"))?)
+            }
             None => true,
         };
         let is_success = report.is_success() && verified;

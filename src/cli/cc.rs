@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::{print, signals};
-use crate::backend::JobError;
+use crate::backend::abandon_outputs;
 use crate::farm::{Farm, FarmError};
 use crate::options::{CommandError, CompileCommand};
 use crate::plan::{Job, Plan};
@@ -60,7 +60,7 @@ impl Cc {
             }
         };
         print::tell(warnings);
-        if let Err(error) = signals::watch() {
+        if let Err(error) = signals::watch(abandon_outputs) {
             print::warning(&format!("cannot watch for signals: {error}"));
         }
         run_one(command)
@@ -98,10 +98,10 @@ fn run_one(command: CompileCommand) -> ExitCode {
     for (_, _, job) in report.ran() {
         match &job.result {
             Ok(done) => tell_counts(done.warnings, 0),
-            Err(JobError::Backend { failure, .. }) if failure.errors > 0 => {
-                tell_counts(failure.warnings, failure.errors);
-            }
-            Err(error) => print::error(error),
+            Err(error) => match error.counts() {
+                (_, 0) => print::error(error),
+                (warnings, errors) => tell_counts(warnings, errors),
+            },
         }
     }
     if report.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -4,6 +4,7 @@ mod backend;
 mod cc;
 mod doctor;
 mod explain;
+mod jobs;
 mod kbuild;
 mod option_args;
 mod pages;
@@ -11,6 +12,7 @@ mod print;
 mod progress;
 mod response;
 mod signals;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -44,6 +46,10 @@ fn long_version() -> String {
 
 /// The `thinfarm` program.
 pub fn main() -> ExitCode {
+    // Not a command for people: no help, page or completion knows it.
+    if std::env::args_os().nth(1).is_some_and(|command| command == "worker") {
+        return worker::run();
+    }
     let cli = match parse() {
         Ok(cli) => cli,
         // clap's error knows its status: 0 for --help, 2 for a wrong command line.

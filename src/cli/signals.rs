@@ -8,14 +8,12 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-use crate::backend::abandon_outputs;
-
-/// Starts the thread that waits for signals.
-pub(super) fn watch() -> std::io::Result<()> {
+/// Starts the thread that waits for signals, and calls `clear_up` before the first of them ends the process.
+pub(super) fn watch(clear_up: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
-            abandon_outputs();
+            clear_up();
             // The parent sees that a signal ended the process, as `make` and shells expect.
             let _ = emulate_default_handler(signal);
         }

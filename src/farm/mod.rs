@@ -2,9 +2,13 @@
 //! and of LLVM only that some of its state belongs to the process.
 
 mod event;
+mod jobserver;
 mod process;
+mod worker;
 
 use std::num::NonZero;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
@@ -12,11 +16,16 @@ use std::time::Instant;
 use crossbeam_channel::{Sender, unbounded};
 
 pub use event::Event;
+pub use jobserver::Jobserver;
+use jobserver::{Permits, park};
 pub use process::FarmError;
+use process::Turn;
+pub use worker::serve;
+use worker::{Children, Workers};
 
-use crate::backend;
+use crate::backend::{self, JobDone, JobError, abandon_outputs};
 use crate::input::Modules;
-use crate::plan::Plan;
+use crate::plan::{Job, Plan};
 use crate::report::{JobReport, Report, Usage};
 
 /// Stack of a worker thread, bytes. LLVM recurses deeply, and only what is touched is paid for.
@@ -27,12 +36,22 @@ pub const STACK_SIZE: usize = 64 << 20;
 pub struct Farm {
     threads: NonZero<usize>,
     fail_fast: bool,
+    worker_program: Option<PathBuf>,
+    jobserver: Option<Jobserver>,
+    children: Arc<Children>,
 }
 
 impl Default for Farm {
-    /// As many threads as cores this process may use; jobs go on when one fails.
+    /// As many threads as cores this process may use; jobs go on when one fails; no child workers, and no
+    /// jobserver.
     fn default() -> Self {
-        Self { threads: available_cores(), fail_fast: false }
+        Self {
+            threads: available_cores(),
+            fail_fast: false,
+            worker_program: None,
+            jobserver: None,
+            children: Arc::default(),
+        }
     }
 }
 
@@ -52,6 +71,38 @@ impl Farm {
     #[must_use]
     pub fn fail_fast(self, fail_fast: bool) -> Self {
         Self { fail_fast, ..self }
+    }
+
+    /// Lets jobs whose `-mllvm` options this process cannot have run in child workers, each of which is
+    /// `program worker`, a thinfarm of this build. Without one, a plan with several sets of such options is
+    /// an error.
+    #[must_use]
+    pub fn worker_program(self, program: impl Into<PathBuf>) -> Self {
+        Self { worker_program: Some(program.into()), ..self }
+    }
+
+    /// Takes a token of `jobserver` for every job that runs beside another, and gives it back at the job's end.
+    /// Waiting for tokens can be stopped because the signal SIGUSR1 is caught from then on.
+    #[must_use]
+    pub fn jobserver(self, jobserver: Option<Jobserver>) -> Self {
+        Self { jobserver, ..self }
+    }
+
+    /// How many threads may work before and after the jobs, when there is no leave to ask for.
+    pub fn threads_without_leave(&self) -> NonZero<usize> {
+        if self.jobserver.is_some() { NonZero::<usize>::MIN } else { self.threads }
+    }
+
+    /// Ends child workers, removes what is half-written (by any farm of this process) and gives tokens back:
+    /// for a process that is about to end, from any of its threads. Runs of this farm and its clones make no
+    /// further progress.
+    pub fn abandon(&self) {
+        let killed = self.children.kill();
+        abandon_outputs();
+        Children::bury(&killed);
+        if let Some(jobserver) = &self.jobserver {
+            jobserver.abandon();
+        }
     }
 
     /// Runs every job of `plan`, the largest first.
@@ -74,20 +125,35 @@ impl Farm {
         let before = Usage::now();
         let modules = Modules::default();
         let threads = self.threads.get().min(plan.jobs.len()).max(1);
-        let _turn = process::take_turn(plan, &modules, threads)?;
+        let children_may = self.worker_program.is_some();
+        let turn = process::take_turn(plan, &modules, self.threads_without_leave(), children_may)?;
+        let permits = Permits::of(self.jobserver.as_ref()).map_err(FarmError::Thread)?;
+        let workers = self
+            .worker_program
+            .as_deref()
+            .map(|program| Workers::new(plan, program, turn.trusts_debug_info, &self.children));
 
         let queue =
             Queue { order: plan.largest_first(), next: AtomicUsize::new(0), stopped: AtomicBool::new(false) };
         let (sender, receiver) = unbounded();
         let mut reports: Vec<Option<JobReport>> = vec![None; plan.jobs.len()];
-        thread::scope(|scope| {
+        let run = Run {
+            farm: self,
+            plan,
+            modules: &modules,
+            turn: &turn,
+            workers: workers.as_ref(),
+            queue: &queue,
+            permits: &permits,
+            start,
+        };
+        let ran = thread::scope(|scope| {
             for number in 0..threads {
-                let worker = Worker { farm: self, plan, modules: &modules, queue: &queue, start };
                 let sender = sender.clone();
                 let spawned = thread::Builder::new()
                     .name(format!("farm-{number}"))
                     .stack_size(STACK_SIZE)
-                    .spawn_scoped(scope, move || worker.work(&sender));
+                    .spawn_scoped(scope, move || run.work(&sender));
                 if let Err(error) = spawned {
                     queue.stop();
                     return Err(FarmError::Thread(error));
@@ -105,8 +171,10 @@ impl Farm {
                 }
             }
             Ok(())
-        })?;
-        Ok(Report::new(plan, reports, start.elapsed(), before.until_now(), threads))
+        });
+        let usage = self.children.dismiss().and(before.until_now());
+        ran?;
+        Ok(Report::new(plan, reports, start.elapsed(), usage, threads))
     }
 }
 
@@ -125,6 +193,10 @@ impl Queue {
         self.order.get(self.next.fetch_add(1, Ordering::Relaxed)).copied()
     }
 
+    fn is_empty(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed) || self.next.load(Ordering::Relaxed) >= self.order.len()
+    }
+
     fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
@@ -136,28 +208,44 @@ enum Message {
     Finished(usize, Box<JobReport>),
 }
 
+/// What the threads of one run share.
 #[derive(Clone, Copy)]
-struct Worker<'a> {
+struct Run<'a> {
     farm: &'a Farm,
     plan: &'a Plan,
     modules: &'a Modules,
+    turn: &'a Turn,
+    workers: Option<&'a Workers<'a>>,
     queue: &'a Queue,
+    permits: &'a Permits<'a>,
     start: Instant,
 }
 
-impl Worker<'_> {
+impl Run<'_> {
     fn work(self, listener: &Sender<Message>) {
-        while let Some(position) = self.queue.take() {
+        while let Some(_permit) = self.permits.wait(|| self.queue.is_empty()) {
+            let Some(position) = self.queue.take() else { return };
             let queued = self.start.elapsed();
             // The listener outlives the workers, so a message always arrives.
             let _ = listener.send(Message::Started(position));
-            let job = &self.plan.jobs[position];
-            let result = backend::run(job, self.modules);
+            let result = self.compile(&self.plan.jobs[position]);
+            if self.farm.children.are_abandoned() {
+                // The process is about to end; what became of the job is nothing to tell.
+                park();
+            }
             if self.farm.fail_fast && result.is_err() {
                 self.queue.stop();
             }
             let report = JobReport { queued, wall: self.start.elapsed() - queued, result };
             let _ = listener.send(Message::Finished(position, Box::new(report)));
+        }
+    }
+
+    /// Runs a job here, or in the child that has its `-mllvm` options.
+    fn compile(&self, job: &Job) -> Result<JobDone, JobError> {
+        match self.workers {
+            Some(workers) if !self.turn.suits(job) => workers.run(job),
+            _ => backend::run(job, self.modules),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What the jobs of a run share because LLVM keeps it once per process.
 
+use std::collections::HashMap;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{io, thread};
@@ -11,10 +13,10 @@ use crate::plan::{Job, Plan};
 /// Why a plan cannot run in this process at all.
 #[derive(Debug, thiserror::Error)]
 pub enum FarmError {
-    /// `-mllvm` options differ.
+    /// `-mllvm` options differ, and there is no program for child workers.
     #[error(
         "{first} and {second} are compiled with different -mllvm options, which LLVM keeps for the \
-         whole process; run them in two calls"
+         whole process; give the farm a program for child workers, or run them in two processes"
     )]
     MixedLlvmArgs {
         /// A module.
@@ -22,13 +24,19 @@ pub enum FarmError {
         /// A module compiled otherwise.
         second: String,
     },
-    /// `-mllvm` options differ from those of an earlier run.
-    #[error("this process already runs LLVM with other -mllvm options; use another process for these")]
-    OtherLlvmArgs,
+    /// `-mllvm` options differ from those of an earlier run, and there is no program for child workers.
+    #[error(
+        "this process already runs LLVM with other -mllvm options than those of {module}; give the farm a \
+         program for child workers, or use another process"
+    )]
+    OtherLlvmArgs {
+        /// A module.
+        module: String,
+    },
     /// LLVM does not know an `-mllvm` option.
     #[error("{0}")]
     LlvmArgs(String),
-    /// A worker thread could not be started.
+    /// A thread could not be started.
     #[error("cannot start a worker thread: {0}; fewer may work (-j)")]
     Thread(io::Error),
 }
@@ -36,44 +44,81 @@ pub enum FarmError {
 /// The `-mllvm` options this process has, once any job has run.
 static LLVM_ARGS: Mutex<Option<Vec<String>>> = Mutex::new(None);
 
+type LlvmArgs = MutexGuard<'static, Option<Vec<String>>>;
+
+fn known_llvm_args() -> LlvmArgs {
+    LLVM_ARGS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The right to run jobs: one run at a time.
 pub(super) struct Turn {
-    _args: MutexGuard<'static, Option<Vec<String>>>,
+    known: LlvmArgs,
+    /// Whether debug information of every module is known to be valid.
+    pub(super) trusts_debug_info: bool,
 }
 
-/// Waits for other runs to end and gives LLVM the options of this one.
-pub(super) fn take_turn(plan: &Plan, modules: &Modules, threads: usize) -> Result<Turn, FarmError> {
-    let wanted = llvm_args(plan)?;
-    let mut known = LLVM_ARGS.lock().unwrap_or_else(PoisonError::into_inner);
-    match known.as_ref() {
-        Some(args) if args == wanted => {}
-        Some(_) => return Err(FarmError::OtherLlvmArgs),
-        None => {
-            llvm_build::initialize();
-            if !wanted.is_empty() {
-                llvm_build::set_llvm_args(wanted).map_err(FarmError::LlvmArgs)?;
+impl Turn {
+    /// Whether this process has the `-mllvm` options of `job`.
+    pub(super) fn suits(&self, job: &Job) -> bool {
+        self.known.as_deref() == Some(job.llvm_args())
+    }
+}
+
+/// Waits for other runs to end and gives LLVM options of this one: those that most jobs have, unless this
+/// process has some already. `children` may take jobs with others.
+pub(super) fn take_turn(
+    plan: &Plan,
+    modules: &Modules,
+    threads: NonZero<usize>,
+    children: bool,
+) -> Result<Turn, FarmError> {
+    let mut known = known_llvm_args();
+    let own = known.as_deref().unwrap_or_else(|| most_common_llvm_args(plan));
+    let (ours, others): (Vec<&Job>, Vec<&Job>) = plan.jobs.iter().partition(|job| job.llvm_args() == own);
+    if !children && let Some(other) = others.first() {
+        let module = other.module.clone();
+        return Err(match ours.first() {
+            Some(first) if known.is_none() => {
+                FarmError::MixedLlvmArgs { first: first.module.clone(), second: module }
             }
-            *known = Some(wanted.to_vec());
-        }
+            _ => FarmError::OtherLlvmArgs { module },
+        });
     }
-    llvm_build::set_trust_debug_info(is_trustworthy(plan, modules, threads));
-    Ok(Turn { _args: known })
+    if known.is_none() {
+        *known = Some(give_llvm(own)?);
+    }
+    let trusts_debug_info = is_trustworthy(plan, modules, threads);
+    llvm_build::set_trust_debug_info(trusts_debug_info);
+    Ok(Turn { known, trusts_debug_info })
 }
 
-fn llvm_args(plan: &Plan) -> Result<&[String], FarmError> {
-    let Some(first) = plan.jobs.first() else { return Ok(&[]) };
-    let args = &first.command.codegen().llvm_args;
-    match plan.jobs.iter().find(|job| job.command.codegen().llvm_args != *args) {
-        Some(other) => {
-            Err(FarmError::MixedLlvmArgs { first: first.module.clone(), second: other.module.clone() })
-        }
-        None => Ok(args),
+/// Gives LLVM the options of a process that has run no job and will run no others.
+pub(super) fn set_llvm_args(args: &[String]) -> Result<(), FarmError> {
+    *known_llvm_args() = Some(give_llvm(args)?);
+    Ok(())
+}
+
+fn give_llvm(args: &[String]) -> Result<Vec<String>, FarmError> {
+    llvm_build::initialize();
+    if !args.is_empty() {
+        llvm_build::set_llvm_args(args).map_err(FarmError::LlvmArgs)?;
     }
+    Ok(args.to_vec())
+}
+
+/// The `-mllvm` options of most jobs; of equally common ones those of the first job.
+fn most_common_llvm_args(plan: &Plan) -> &[String] {
+    let mut counts: HashMap<&[String], usize> = HashMap::new();
+    for job in &plan.jobs {
+        *counts.entry(job.llvm_args()).or_default() += 1;
+    }
+    // Of several maxima the last one is taken.
+    plan.jobs.iter().rev().map(Job::llvm_args).max_by_key(|args| counts[args]).unwrap_or_default()
 }
 
 /// Whether every module that the jobs read was written by this very LLVM, so that its debug info
 /// need not be verified. Opens the modules, which the jobs need anyway.
-fn is_trustworthy(plan: &Plan, modules: &Modules, threads: usize) -> bool {
+fn is_trustworthy(plan: &Plan, modules: &Modules, threads: NonZero<usize>) -> bool {
     let ours = format!("LLVM{}", llvm_build::build_version());
     // Verification leaves a trace in the bitcode that clang's action writes (a kind of metadata that
     // only the verifier asks for), though none in an object.
@@ -94,7 +139,7 @@ fn is_trustworthy(plan: &Plan, modules: &Modules, threads: usize) -> bool {
     let next = AtomicUsize::new(0);
     let foreign = AtomicBool::new(false);
     thread::scope(|scope| {
-        for _ in 0..threads {
+        for _ in 0..threads.get().min(plan.jobs.len()) {
             scope.spawn(|| {
                 while let Some(job) = plan.jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if !is_ours(job) {

@@ -148,3 +148,59 @@ pub(super) fn cannot_open_beside(path: &Path, error: &io::Error) -> String {
         path.display()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Two members, one with a name that does not fit into its header.
+    const SOUND: &str = "!<arch>\n\
+        //                                              24        `\n\
+        a-rather-long-member.o/\n\
+        /0              0           0     0     644     5         `\n\
+        first\n\
+        x.o/            0           0     0     644     6         `\n\
+        second";
+
+    fn opened(bytes: &[u8]) -> Result<Archive, String> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        Archive::open(file.path())
+    }
+
+    fn size_of_member(archive: &Archive, offset: u64, name: &str) -> u64 {
+        match archive.member(offset, name).unwrap() {
+            MemberBytes::Inside(bytes) => bytes.size(),
+            MemberBytes::File(path) => panic!("a member beside the archive: {}", path.display()),
+        }
+    }
+
+    #[test]
+    fn members_are_found_by_the_offset_of_their_headers() {
+        let archive = opened(SOUND.as_bytes()).unwrap();
+        assert_eq!(archive.damage, None);
+        assert_eq!(size_of_member(&archive, 92, "a-rather-long-member.o"), 5);
+        assert_eq!(size_of_member(&archive, 158, "x.o"), 6);
+        assert!(archive.member(8, "").unwrap_err().contains("no member at offset 8"));
+    }
+
+    proptest! {
+        #[test]
+        fn damage_is_never_a_panic(
+            at in 0..SOUND.len(), byte: u8, length in 0..=SOUND.len(), offset in 0..300_u64,
+        ) {
+            let mut bytes = SOUND.as_bytes().to_vec();
+            bytes[at] = byte;
+            bytes.truncate(length);
+            if let Ok(archive) = opened(&bytes) {
+                for offset in [92, 158, offset] {
+                    let _ = archive.member(offset, "x.o");
+                }
+            }
+        }
+    }
+}

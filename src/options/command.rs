@@ -1,15 +1,15 @@
 //! The command line of one job, resolved.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use std::path::Path;
-
 use llvm_build::{Cc1, CodegenOptions, CommandError, Driver, JobFiles, drive, parse_cc1};
+use serde::{Deserialize, Serialize};
 
 use super::FileOptions;
 
 /// How one module is compiled.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct CompileCommand {
     /// The paths of this job: module, index, outputs.
     pub files: JobFiles,
@@ -30,7 +30,7 @@ pub struct CompileCommand {
 }
 
 /// What flags are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Form {
     /// The whole command line of one job.
     #[default]

@@ -11,6 +11,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 pub use list::{IndexList, ListError};
 pub use naming::{ModuleFiles, Naming, NamingError, PrefixReplace, SuffixReplace};
 pub use objects::{NativeObject, ObjectsError};
@@ -31,7 +33,7 @@ pub struct Plan {
 }
 
 /// One backend job: module + index + codegen options -> native object.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Job {
     /// The module id, as the index spells it; also the path of the module.
     pub module: String,
@@ -43,6 +45,16 @@ pub struct Job {
     pub command: Arc<CompileCommand>,
     /// Bytes of the module, 0 if unknown; large modules are compiled first.
     pub size: u64,
+}
+
+impl Job {
+    /// Its `-mllvm` options.
+    ///
+    /// # Panics
+    /// If its command was never resolved.
+    pub fn llvm_args(&self) -> &[String] {
+        &self.command.codegen().llvm_args
+    }
 }
 
 /// Why there is no plan.

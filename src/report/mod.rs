@@ -29,7 +29,7 @@ pub struct Report {
     pub jobs: Vec<Option<JobReport>>,
     /// Wall time of the run.
     pub wall: Duration,
-    /// What the process used during the run.
+    /// What the process and its child workers used during the run.
     pub usage: Usage,
     /// Worker threads.
     pub threads: usize,

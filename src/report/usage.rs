@@ -3,12 +3,13 @@
 use nix::sys::resource::{Usage as Resources, UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
-/// CPU seconds and memory of this process.
+/// CPU seconds and memory of a process, or of a farm: this process and its child workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
     /// CPU seconds of all threads, user and system.
     pub cpu: f64,
-    /// The most memory the process had at any time since it started, bytes.
+    /// The most memory the process had at any time since it started, bytes. Of several processes, the sum
+    /// of their peaks, which are seldom at the same time.
     pub peak_memory: u64,
 }
 
@@ -23,6 +24,12 @@ impl Usage {
                 peak_memory: u64::try_from(resources.max_rss()).unwrap_or(0) * 1024,
             }
         })
+    }
+
+    /// Use of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { cpu: self.cpu + other.cpu, peak_memory: self.peak_memory + other.peak_memory }
     }
 
     /// Use since `self` was taken; the peak is the process's.

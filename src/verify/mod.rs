@@ -1,6 +1,7 @@
 //! The oracle: are the objects of a run those that clang writes?
 
 mod difference;
+mod shadow;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -14,6 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 pub use difference::{Difference, first_difference};
+use shadow::Shadow;
 
 use crate::backend::OutputFile;
 use crate::plan::{Job, Plan};
@@ -83,24 +85,31 @@ impl Clang {
         } else {
             toolchain::check(&toolchain::on_path(name).unwrap_or_else(|| name.to_owned()))
         };
-        Ok(Self { found: found? })
+        let mut found = found?;
+        // It may be run in another directory.
+        found.path = std::path::absolute(&found.path).unwrap_or(found.path);
+        Ok(Self { found })
     }
 
     /// Compiles every job of `report` that made an object with this clang too, `threads` at a time,
     /// and compares what both wrote.
-    pub fn compare(&self, plan: &Plan, report: &Report, threads: NonZero<usize>) -> Verdict {
+    ///
+    /// # Errors
+    /// clang cannot be given the modules that are no files by themselves.
+    pub fn compare(&self, plan: &Plan, report: &Report, threads: NonZero<usize>) -> io::Result<Verdict> {
         let jobs: Vec<&Job> = report
             .ran()
             .filter(|(_, _, job)| job.result.is_ok())
             .map(|(position, _, _)| &plan.jobs[position])
             .collect();
+        let shadow = Shadow::of(&jobs)?;
         let next = AtomicUsize::new(0);
         let verdict = Mutex::new(Verdict::default());
         thread::scope(|scope| {
             for _ in 0..threads.get().min(jobs.len()) {
                 scope.spawn(|| {
                     while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let mismatches = self.compare_job(job);
+                        let mismatches = self.compare_job(job, &shadow);
                         let mut verdict = verdict.lock().unwrap_or_else(PoisonError::into_inner);
                         for mismatch in mismatches {
                             match mismatch {
@@ -112,11 +121,15 @@ impl Clang {
                 });
             }
         });
-        verdict.into_inner().unwrap_or_else(PoisonError::into_inner)
+        Ok(verdict.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// One entry for each file of the job, `None` for the same bytes.
-    fn compare_job(&self, job: &Job) -> Vec<Option<Mismatch>> {
+    fn compare_job(&self, job: &Job, shadow: &Shadow) -> Vec<Option<Mismatch>> {
+        let directory = match shadow.directory(job) {
+            Ok(directory) => directory.unwrap_or_default(),
+            Err(reason) => return vec![Some(Mismatch::not_made(&job.output, reason))],
+        };
         let dwo = &job.command.files.split_dwarf_output;
         let mut files = vec![job.output.as_path()];
         if !dwo.is_empty() {
@@ -126,8 +139,14 @@ impl Clang {
         // whole at any time, thinfarm's or clang's, and thinfarm's at the end.
         let run = || -> io::Result<Vec<Option<Mismatch>>> {
             let ours = files.iter().map(fs::read).collect::<io::Result<Vec<_>>>()?;
-            let output = Command::new(&self.found.path).args(job.command.args()).output()?;
-            files.iter().zip(ours).map(|(name, ours)| settle(name, &ours, &output)).collect()
+            let mut clang = Command::new(&self.found.path);
+            if !directory.as_os_str().is_empty() {
+                clang.current_dir(&directory);
+            }
+            let output = clang.args(job.command.args()).output()?;
+            let settle =
+                |(name, ours): (&&Path, Vec<u8>)| settle(name, &ours, &directory.join(name), &output);
+            files.iter().zip(ours).map(settle).collect()
         };
         run().unwrap_or_else(|error| vec![Some(Mismatch::not_made(&job.output, error.to_string()))])
     }
@@ -139,22 +158,23 @@ impl Mismatch {
     }
 }
 
-/// Compares `ours` with what clang wrote to `name`. If they differ, ours gets its name back and
-/// clang's is kept beside it.
-fn settle(name: &Path, ours: &[u8], clang: &Output) -> io::Result<Option<Mismatch>> {
+/// Compares `ours`, called `name`, with what clang wrote to `place`, which may be the same file. If they
+/// differ, ours keeps its name and clang's is kept beside it.
+fn settle(name: &Path, ours: &[u8], place: &Path, clang: &Output) -> io::Result<Option<Mismatch>> {
     if !clang.status.success() {
         let told = String::from_utf8_lossy(&clang.stderr);
         let reason = format!("clang failed ({}): {}", clang.status, told.trim_end());
         OutputFile::create(name)?.finish(ours)?;
         return Ok(Some(Mismatch::not_made(name, reason)));
     }
-    let Some(difference) = first_difference(&fs::read(name)?, ours) else {
+    let clangs = fs::read(place)?;
+    let Some(difference) = first_difference(&clangs, ours) else {
         return Ok(None);
     };
     let mut theirs = OsString::from(name);
     theirs.push(".clang");
     let theirs = PathBuf::from(theirs);
-    fs::rename(name, &theirs)?;
+    OutputFile::create(&theirs)?.finish(&clangs)?;
     OutputFile::create(name)?.finish(ours)?;
     Ok(Some(Mismatch::Differs { ours: name.to_owned(), theirs, difference }))
 }

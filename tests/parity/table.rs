@@ -26,6 +26,7 @@ pub fn cases() -> impl Iterator<Item = Case> {
         ASSEMBLER,
         KERNEL,
         TARGETS,
+        LLVM_OPTIONS,
     ]
     .into_iter()
     .flatten()
@@ -301,4 +302,17 @@ const TARGETS: &[Case] = &[
     on(&[Frame], "--target=powerpc-linux-gnu -O2 -fPIC -g").full(),
     on(&[Frame], "--target=s390x-linux-gnu -O2 -fPIC -g -march=z15").full(),
     on(&[Frame], "--target=mips64el-linux-gnuabi64 -O2 -fPIC -g").full(),
+];
+
+/// Flags for which clang's driver adds `-mllvm` options of its own, which LLVM keeps for the whole process.
+/// Hexagon gets one with any flags.
+const LLVM_OPTIONS: &[Case] = &[
+    on(&[Frame], "--target=armv7a-linux-gnueabihf -O2 -fPIC -mthumb -mrestrict-it"),
+    on(&[Frame], "--target=armv7a-linux-gnueabihf -O2 -fPIC -mthumb -mno-restrict-it"),
+    on(&[Frame], "--target=aarch64-linux-gnu -O2 -fPIC -mno-global-merge"),
+    on(&[Frame], "--target=aarch64-linux-gnu -O2 -fPIC -mglobal-merge").full(),
+    on(&[Frame], "--target=loongarch64-linux-gnu -O2 -fPIC -mannotate-tablejump"),
+    on(&[Frame, Filter], "--target=hexagon-unknown-linux-musl -O2 -fPIC"),
+    on(&[Frame], "--target=mips-linux-gnu -O2 -fno-pic -mno-abicalls -mno-check-zero-division -G8 -mgpopt")
+        .linked_as(Relocatable),
 ];

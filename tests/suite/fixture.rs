@@ -47,10 +47,23 @@ pub fn llvm_tool(name: &str) -> PathBuf {
     }
 }
 
-/// `thinfarm`, ready for arguments.
+/// The path of `thinfarm`.
+pub fn thinfarm_path() -> PathBuf {
+    std::env::var_os("THINFARM").map_or_else(|| env!("CARGO_BIN_EXE_thinfarm").into(), PathBuf::from)
+}
+
+/// `thinfarm`, ready for arguments, with no `make` above it whatever runs these tests.
 pub fn thinfarm() -> Command {
-    let built = env!("CARGO_BIN_EXE_thinfarm").into();
-    Command::new(std::env::var_os("THINFARM").unwrap_or(built))
+    let mut command = Command::new(thinfarm_path());
+    no_make(&mut command);
+    command
+}
+
+/// Takes the variables away by which a `make` above these tests would tell of itself.
+pub fn no_make(command: &mut Command) {
+    for variable in ["MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS", "MAKELEVEL"] {
+        command.env_remove(variable);
+    }
 }
 
 /// What one finished command said.
@@ -61,7 +74,8 @@ pub struct Said {
 }
 
 impl Said {
-    fn of(output: Output) -> Said {
+    /// What `output` holds.
+    pub fn of(output: Output) -> Said {
         Said {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -13,14 +13,21 @@ use nix::unistd::Pid;
 use crate::fixture::{Link, NATIVE, llvm_tool, run, thinfarm};
 
 /// Stopping takes a second at most; the other second is for a machine with other work.
-const PROMPT: Duration = Duration::from_secs(2);
+pub const PROMPT: Duration = Duration::from_secs(2);
 
-/// One module whose backend runs for many seconds, beside the three small ones. The front end does no
-/// optimisation, so making it is quick.
-fn link_with_a_long_job() -> Link {
+/// One module whose backend runs for many seconds, beside the three small ones.
+pub fn link_with_a_long_job() -> Link {
     let link = Link::new();
+    compile_long(&link, 1500);
+    link.write("list", "long.o\nshape.o\narea.o\nnames.o\n");
+    link
+}
+
+/// Adds `long.o` of so many functions, and an index that imports nothing. The front end does no optimisation, so
+/// that it is quick.
+pub fn compile_long(link: &Link, functions: usize) {
     let mut source = String::from("int sink(int *, int);\n");
-    for n in 0..1500 {
+    for n in 0..functions {
         write!(
             source,
             "int f{n}(int *a, int *b, int n) {{ int s = {n};\n\
@@ -37,11 +44,10 @@ fn link_with_a_long_job() -> Link {
     run(link.command(llvm_tool("clang")).args(clang)).succeeded();
     run(link.command(llvm_tool("opt")).args(["-thinlto-bc", "long.o", "-o", "long.o"])).succeeded();
     link.write("long.o.thinlto.bc", "");
-    link.write("list", "long.o\nshape.o\narea.o\nnames.o\n");
-    link
 }
 
-fn wait_until(mut child: Child, deadline: Instant) -> Option<ExitStatus> {
+/// How `child` ended, or `None` if it had to be killed at the deadline.
+pub fn wait_until(mut child: Child, deadline: Instant) -> Option<ExitStatus> {
     while Instant::now() < deadline {
         if let Some(status) = child.try_wait().expect("a child to wait for") {
             return Some(status);

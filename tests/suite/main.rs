@@ -1,15 +1,20 @@
 //! What a user of the `thinfarm` binary can rely on, apart from the bytes of a good build (those are
 //! `tests/parity`): what bad input does, where files land, what is left behind, what `cc` shares with clang.
 //!
-//! Every test runs the built binary in a directory of its own, against clang and lld of the same LLVM, so
-//! none of them links LLVM. Set `THINFARM` to the path of another `thinfarm` to test that one instead.
+//! Every test runs the built binary in a directory of its own, against clang and lld of the same LLVM, and
+//! only the farm of `llvm_sets`, which no command line makes, links LLVM. Set `THINFARM` to the path of another `thinfarm` to test that one instead.
 
+mod bad_archives;
 mod bad_input;
 mod bad_output;
 mod cc_drop_in;
 mod fixture;
 mod interrupt;
+mod jobserver;
+mod llvm_sets;
 mod naming;
+mod native_objects;
+mod odd_inputs;
 mod own_options;
 mod report;
 mod side_by_side;

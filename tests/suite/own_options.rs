@@ -291,6 +291,27 @@ fn rust_modules_say_what_they_are_for() {
     }
 }
 
+/// Options after -mllvm belong to an LLVM process; each set has one.
+#[test]
+fn options_of_llvm_differ_from_file_to_file() {
+    const SETS: [(&str, &[&str]); 3] = [
+        ("shape", &["-O2", "-fPIC", "-mllvm", "-align-all-functions=6"]),
+        ("area", &["-O2", "-fPIC"]),
+        ("names", &["-O2", "-fPIC", "-mllvm", "-align-all-functions=7", "-mllvm", "-enable-misched=false"]),
+    ];
+    let link = Link::sources();
+    for (stem, own) in SETS {
+        compile(&link, ".", stem, own, &["-frecord-command-line"]);
+    }
+    link.thin_link(&["shape.o", "area.o", "names.o"], &[]);
+    let said = backend(&link, "recorded").succeeded();
+    assert!(said.stderr.contains("3 option sets"), "{said}");
+    for (stem, own) in SETS {
+        let ours = link.read(&format!("{stem}{NATIVE}"));
+        assert!(ours == clangs(&link, &format!("{stem}.o"), own), "{stem} has not its own options");
+    }
+}
+
 /// The kernel's build keeps each command in a makefile of its own beside the object.
 #[test]
 fn kbuild_keeps_commands_beside_the_objects() {

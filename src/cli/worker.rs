@@ -1,0 +1,29 @@
+//! `thinfarm worker`: what a farm starts for jobs whose `-mllvm` options its own process cannot have.
+
+use std::process::ExitCode;
+use std::time::Duration;
+use std::{fs, thread};
+
+use super::{print, signals};
+use crate::backend::abandon_outputs;
+use crate::farm;
+
+/// A signal from a terminal goes to the farm as well, which then ends its workers. One that was meant for
+/// this process alone ends it after this time.
+const FARM_FIRST: Duration = Duration::from_secs(1);
+
+pub(super) fn run() -> ExitCode {
+    // For `top` and `ps`, which would else call it after the link it was started by.
+    let _ = fs::write("/proc/self/comm", "thinfarm-worker");
+    let watching = signals::watch(|| {
+        abandon_outputs();
+        thread::sleep(FARM_FIRST);
+    });
+    match watching.and_then(|()| farm::serve()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            print::error(&format!("the worker cannot talk to a farm, which alone starts one: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Leave to start a job. Threads bound a run from above; under `make -j` a job also needs a token of make's
+//! jobserver, which bounds all that make runs. A worker asks here and nowhere else.
+//!
+//! make gives every process it starts leave for one job without a token. Further jobs at the same time hold
+//! one each, from their start to their end. Tokens that are not given back are lost to make, so this process
+//! must not end with any, whatever ends it.
+
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::{io, thread};
+
+use jobserver::{Acquired, Client, HelperThread};
+
+/// The jobserver of the `make` that started this process.
+#[derive(Clone)]
+pub struct Jobserver(Arc<Shared>);
+
+struct Shared {
+    client: Client,
+    /// Waits for tokens while a run goes on.
+    helper: Mutex<Option<HelperThread>>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// The one job that needs no token runs.
+    tokenless_job: bool,
+    /// Every token this process holds.
+    held: Vec<Acquired>,
+    /// How many of them have no job.
+    spare: usize,
+    /// Workers that wait for leave.
+    waiting: usize,
+    /// Tokens asked of the helper that have not come.
+    requested: usize,
+    /// make is gone, so that no more tokens come.
+    broken: bool,
+    /// This process is about to end.
+    abandoned: bool,
+}
+
+impl fmt::Debug for Jobserver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Jobserver").field(&self.0.client).finish()
+    }
+}
+
+impl Jobserver {
+    /// The jobserver that `MAKEFLAGS` names, or `None` if it names none: then make runs one job at a time, or
+    /// any number, or there is no make. To be called early in a program, before it has opened pipes of its own.
+    ///
+    /// # Errors
+    /// Why the jobserver named is not there: as a rule the line of the makefile has no `+`.
+    pub fn inherited() -> Result<Option<Self>, String> {
+        Ok(llvm_build::inherited_jobserver()?.map(Self::from))
+    }
+
+    /// Gives every token back and takes no more: for a process that is about to end.
+    pub(super) fn abandon(&self) {
+        {
+            let mut state = self.0.state();
+            state.abandoned = true;
+            state.held.clear();
+        }
+        // One that arrives meanwhile is given back by the helper, whose end this waits for.
+        let helper = self.0.helper().take();
+        drop(helper);
+    }
+}
+
+impl From<Client> for Jobserver {
+    fn from(client: Client) -> Self {
+        let (helper, state, changed) = Default::default();
+        Self(Arc::new(Shared { client, helper, state, changed }))
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn helper(&self) -> MutexGuard<'_, Option<HelperThread>> {
+        self.helper.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The helper has a token, or never will again.
+    fn arrived(&self, token: io::Result<Acquired>) {
+        let mut state = self.state();
+        state.requested = state.requested.saturating_sub(1);
+        match token {
+            Ok(token) if state.waiting > state.spare && !state.abandoned => {
+                state.held.push(token);
+                state.spare += 1;
+                self.changed.notify_all();
+            }
+            // Dropped, and so given back: nobody waits any more.
+            Ok(_) => {}
+            Err(_) => state.broken = true,
+        }
+    }
+}
+
+/// Where the workers of one run ask for leave.
+pub(super) struct Permits<'a>(Option<&'a Jobserver>);
+
+/// Leave to run one job, until it is dropped.
+pub(super) struct Permit<'a>(Option<(&'a Shared, Kind)>);
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Tokenless,
+    Token,
+}
+
+impl<'a> Permits<'a> {
+    /// For one run at a time.
+    ///
+    /// # Errors
+    /// The thread that waits for tokens could not be started.
+    pub(super) fn of(jobserver: Option<&'a Jobserver>) -> io::Result<Self> {
+        if let Some(Jobserver(shared)) = jobserver {
+            let waiting = shared.clone();
+            let helper = shared.client.clone().into_helper_thread(move |token| waiting.arrived(token))?;
+            *shared.helper() = Some(helper);
+        }
+        Ok(Self(jobserver))
+    }
+
+    /// Waits for leave to run a job. `None` as soon as `is_over` says that there is none to run, which is
+    /// asked again whenever a job has ended.
+    pub(super) fn wait(&self, is_over: impl Fn() -> bool) -> Option<Permit<'a>> {
+        let Some(Jobserver(shared)) = self.0 else {
+            return (!is_over()).then_some(Permit(None));
+        };
+        let mut state = shared.state();
+        state.waiting += 1;
+        let kind = loop {
+            if state.abandoned {
+                drop(state);
+                park();
+            } else if is_over() {
+                break None;
+            } else if !state.tokenless_job {
+                state.tokenless_job = true;
+                break Some(Kind::Tokenless);
+            } else if state.spare > 0 {
+                state.spare -= 1;
+                break Some(Kind::Token);
+            }
+            if state.requested < state.waiting && !state.broken {
+                state.requested += 1;
+                shared.helper().iter().for_each(HelperThread::request_token);
+            }
+            state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        };
+        state.waiting -= 1;
+        // A token that came for this worker, which needs it no more.
+        if state.spare > state.waiting {
+            state.spare -= 1;
+            state.held.pop();
+        }
+        kind.map(|kind| Permit(Some((shared, kind))))
+    }
+}
+
+impl Drop for Permits<'_> {
+    fn drop(&mut self) {
+        if let Some(Jobserver(shared)) = self.0 {
+            let helper = shared.helper().take();
+            drop(helper);
+            shared.state().requested = 0;
+        }
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        let Some((shared, kind)) = self.0 else { return };
+        let mut state = shared.state();
+        match kind {
+            Kind::Tokenless => state.tokenless_job = false,
+            // Dropped, and so given back; after `abandon` there is none.
+            Kind::Token => drop(state.held.pop()),
+        }
+        shared.changed.notify_all();
+    }
+}
+
+/// Waits for the end of the process, which another thread brings about.
+pub(super) fn park() -> ! {
+    loop {
+        thread::park();
+    }
+}

@@ -1,0 +1,258 @@
+//! The farm's side of a child worker: one process, the jobs it has, and how it ended.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io::{BufReader, Write};
+use std::mem;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{self, Command, ExitStatus};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+use std::{io, net, thread};
+
+use crossbeam_channel::{Sender, bounded};
+use nix::sys::signal::Signal;
+use wait4::Wait4;
+
+use super::protocol::{self, Answer, Failed, Hello, Request};
+use crate::backend::{self, JobDone, JobError};
+use crate::plan::Job;
+use crate::report::Usage;
+
+/// How long [`Children::bury`] waits for the kernel to take back processes it has killed.
+const BURIAL: Duration = Duration::from_secs(5);
+
+/// The children of a farm, dead ones too; `None` once they were killed for good.
+#[derive(Debug)]
+pub(in crate::farm) struct Children(Mutex<Option<Vec<Arc<Child>>>>);
+
+impl Default for Children {
+    fn default() -> Self {
+        Self(Mutex::new(Some(Vec::new())))
+    }
+}
+
+impl Children {
+    fn known(&self) -> MutexGuard<'_, Option<Vec<Arc<Child>>>> {
+        lock(&self.0)
+    }
+
+    /// Lets every child end by itself, which has no job any more, and tells what all have used.
+    pub(in crate::farm) fn dismiss(&self) -> Usage {
+        let children = self.known().as_mut().map(mem::take).unwrap_or_default();
+        for child in &children {
+            child.hang_up();
+        }
+        children.iter().map(|child| child.end.wait().usage).fold(Usage::default(), Usage::and)
+    }
+
+    /// Kills every child and lets none be started: for a process that is about to end.
+    pub(in crate::farm) fn kill(&self) -> Vec<Arc<Child>> {
+        let children = self.known().take().unwrap_or_default();
+        for child in &children {
+            child.kill();
+        }
+        children
+    }
+
+    /// Whether [`Children::kill`] was called.
+    pub(in crate::farm) fn are_abandoned(&self) -> bool {
+        self.known().is_none()
+    }
+
+    /// Waits until nothing is left of killed children.
+    pub(in crate::farm) fn bury(killed: &[Arc<Child>]) {
+        let start = Instant::now();
+        while killed.iter().any(|child| child.end.get().is_none()) && start.elapsed() < BURIAL {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+/// One child worker.
+#[derive(Debug)]
+pub(in crate::farm) struct Child {
+    pid: u32,
+    /// `None` once nobody may signal it any more.
+    process: Mutex<Option<process::Child>>,
+    channel: Mutex<UnixStream>,
+    jobs: Mutex<Jobs>,
+    end: OnceLock<End>,
+}
+
+/// The jobs a child has.
+#[derive(Debug, Default)]
+struct Jobs {
+    last_id: u64,
+    waiting: HashMap<u64, Waiting>,
+    /// No answer will come.
+    over: bool,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    job: Job,
+    result: Sender<Result<JobDone, Failed>>,
+}
+
+/// How a child ended.
+#[derive(Debug)]
+struct End {
+    /// What it did, to follow "the worker".
+    how: String,
+    usage: Usage,
+}
+
+/// Why a child takes no jobs.
+pub(super) enum Unready {
+    /// It says so itself; another one would say the same.
+    Refused(String),
+    /// It did not come to that.
+    Failed(String),
+}
+
+impl Child {
+    /// Starts `program` as a worker and waits until it is ready.
+    pub(super) fn start(program: &Path, hello: Hello, children: &Children) -> Result<Arc<Self>, Unready> {
+        let failed = |error: io::Error| Unready::Failed(format!("cannot be started ({error})"));
+        let (ours, theirs) = UnixStream::pair().map_err(failed)?;
+        let from = BufReader::new(ours.try_clone().map_err(failed)?);
+        let child = {
+            // Under the lock, so that none is started unseen while others are killed.
+            let mut known = children.known();
+            let known = known.as_mut().ok_or_else(|| failed(io::ErrorKind::Interrupted.into()))?;
+            let mut command = Command::new(program);
+            command.arg0("thinfarm").arg("worker").stdin(OwnedFd::from(theirs));
+            let process = command.spawn().map_err(|error| {
+                Unready::Failed(format!("cannot be started: {}: {error}", program.display()))
+            })?;
+            let child = Arc::new(Self {
+                pid: process.id(),
+                process: Mutex::new(Some(process)),
+                channel: Mutex::new(ours),
+                jobs: Mutex::default(),
+                end: OnceLock::new(),
+            });
+            known.push(child.clone());
+            child
+        };
+        let (sender, ready) = bounded(1);
+        let listener = child.clone();
+        let listening = thread::Builder::new()
+            .name(format!("worker-{}", child.pid))
+            .spawn(move || listener.listen(from, &sender));
+        if let Err(error) = listening {
+            child.kill();
+            child.bury(None);
+            return Err(failed(error));
+        }
+        // If it is dead already, the listener knows.
+        let _ = protocol::send(&*lock(&child.channel), &hello);
+        match ready.recv() {
+            Ok(Ok(())) => Ok(child),
+            Ok(Err(reason)) => Err(Unready::Refused(reason)),
+            Err(_) => Err(Unready::Failed(child.end.wait().how.clone())),
+        }
+    }
+
+    /// Whether it can be given jobs.
+    pub(super) fn is_alive(&self) -> bool {
+        !lock(&self.jobs).over
+    }
+
+    /// Sends it `job` and waits for the result, or for its end and what that was.
+    pub(super) fn run(&self, job: &Job) -> Result<Result<JobDone, JobError>, String> {
+        let (sender, result) = bounded(1);
+        let id = {
+            let mut jobs = lock(&self.jobs);
+            if jobs.over {
+                return Err(self.end.wait().how.clone());
+            }
+            jobs.last_id += 1;
+            let id = jobs.last_id;
+            jobs.waiting.insert(id, Waiting { job: job.clone(), result: sender });
+            id
+        };
+        let line = protocol::line(&Request { id, job: Cow::Borrowed(job) }).map_err(|error| {
+            lock(&self.jobs).waiting.remove(&id);
+            format!("cannot be told of it: {error}")
+        })?;
+        // If that fails, the listener soon finds the same.
+        let _ = lock(&self.channel).write_all(&line);
+        match result.recv() {
+            Ok(result) => Ok(result.map_err(JobError::from)),
+            Err(_) => Err(self.end.wait().how.clone()),
+        }
+    }
+
+    /// Hands out answers until there are no more, on a thread of its own.
+    fn listen(&self, mut from: BufReader<UnixStream>, ready: &Sender<Result<(), String>>) {
+        let nonsense = loop {
+            // Whoever no longer waits for an answer needs none.
+            match protocol::receive(&mut from) {
+                Ok(Some(Answer::Ready)) => drop(ready.send(Ok(()))),
+                Ok(Some(Answer::Refused(reason))) => drop(ready.send(Err(reason))),
+                Ok(Some(Answer::Done { id, result })) => {
+                    if let Some(waiting) = lock(&self.jobs).waiting.remove(&id) {
+                        let _ = waiting.result.send(result);
+                    }
+                }
+                Ok(None) => break None,
+                Err(error) => {
+                    self.kill();
+                    break Some(format!("does not answer as one ({error}); is it a thinfarm of this build?"));
+                }
+            }
+        };
+        self.bury(nonsense);
+    }
+
+    /// Waits for the end of the process, clears up after it and tells those who wait for its jobs.
+    fn bury(&self, how: Option<String>) {
+        let process = lock(&self.process).take();
+        let ended = process.map(Wait4::wait4);
+        let waiting = {
+            let mut jobs = lock(&self.jobs);
+            jobs.over = true;
+            mem::take(&mut jobs.waiting)
+        };
+        for lost in waiting.values() {
+            backend::remove_leftovers(&lost.job, self.pid);
+        }
+        let (status, usage) = match ended {
+            Some(Ok(ended)) => {
+                let cpu = (ended.rusage.utime + ended.rusage.stime).as_secs_f64();
+                (described(ended.status), Usage { cpu, peak_memory: ended.rusage.maxrss })
+            }
+            _ => ("was lost".to_owned(), Usage::default()),
+        };
+        // Nobody else sets it; those who wait are told by dropping `waiting`.
+        let _ = self.end.set(End { how: how.unwrap_or(status), usage });
+    }
+
+    fn hang_up(&self) {
+        // If it is gone already, it needs no word.
+        let _ = lock(&self.channel).shutdown(net::Shutdown::Write);
+    }
+
+    fn kill(&self) {
+        if let Some(process) = lock(&self.process).as_mut() {
+            // It may have ended by itself.
+            let _ = process.kill();
+        }
+    }
+}
+
+fn described(status: ExitStatus) -> String {
+    match status.signal().map(Signal::try_from) {
+        Some(Ok(signal)) => format!("was killed by {signal}"),
+        _ => format!("ended early ({status})"),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

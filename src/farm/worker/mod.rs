@@ -1,0 +1,90 @@
+//! Child workers: the same program again, for jobs whose `-mllvm` options this process cannot have.
+//!
+//! LLVM keeps such options for the whole process. A farm thread that takes a job of another set sends it to
+//! that set's child and waits, so a child runs no more jobs at a time than the farm has threads left for it.
+//! A child that dies takes with it the jobs it had, and nothing else.
+
+mod child;
+mod protocol;
+mod serve;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub(super) use child::Children;
+use child::{Child, Unready};
+use protocol::Hello;
+pub use serve::serve;
+
+use crate::backend::{self, JobDone, JobError};
+use crate::plan::{Job, Plan};
+
+/// What makes two programs able to work together.
+fn build() -> String {
+    format!("thinfarm {} with {}", env!("CARGO_PKG_VERSION"), llvm_build::clang_version())
+}
+
+/// The child workers of one run, at most one at a time for each set of `-mllvm` options.
+pub(super) struct Workers<'a> {
+    /// What a child runs.
+    program: &'a Path,
+    trust_debug_info: bool,
+    children: &'a Children,
+    sets: HashMap<&'a [String], Mutex<State>>,
+}
+
+enum State {
+    /// No job of the set was taken yet.
+    Unneeded,
+    /// A child has the set, or had it when last looked at.
+    Started(Arc<Child>),
+    /// No child can have it, for this reason.
+    Refused(String),
+}
+
+impl<'a> Workers<'a> {
+    /// For the jobs of `plan`, none started yet. All trust debug information if this process does.
+    pub(super) fn new(
+        plan: &'a Plan,
+        program: &'a Path,
+        trust_debug_info: bool,
+        children: &'a Children,
+    ) -> Self {
+        let sets = plan.jobs.iter().map(|job| (job.llvm_args(), Mutex::new(State::Unneeded))).collect();
+        Self { program, trust_debug_info, children, sets }
+    }
+
+    /// Runs `job` in the child that has its options.
+    pub(super) fn run(&self, job: &Job) -> Result<JobDone, JobError> {
+        self.child(job.llvm_args()).and_then(|child| child.run(job)).unwrap_or_else(|reason| {
+            if !self.children.are_abandoned() {
+                backend::discard_outputs(job);
+            }
+            Err(JobError::NoWorker { module: job.module.clone(), reason })
+        })
+    }
+
+    /// The child that has the set `llvm_args`, started if there is none, or what became of it.
+    fn child(&self, llvm_args: &[String]) -> Result<Arc<Child>, String> {
+        let mut state = self.sets[llvm_args].lock().unwrap_or_else(PoisonError::into_inner);
+        match &*state {
+            State::Started(child) if child.is_alive() => return Ok(child.clone()),
+            State::Refused(reason) => return Err(reason.clone()),
+            State::Started(_) | State::Unneeded => {}
+        }
+        let hello =
+            Hello { build: build(), llvm_args: llvm_args.to_vec(), trust_debug_info: self.trust_debug_info };
+        match Child::start(self.program, hello, self.children) {
+            Ok(child) => {
+                *state = State::Started(child.clone());
+                Ok(child)
+            }
+            Err(Unready::Refused(reason)) => {
+                *state = State::Refused(reason.clone());
+                Err(reason)
+            }
+            Err(Unready::Failed(reason)) => Err(reason),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The child's side: a process that runs the jobs it is sent, with `-mllvm` options of its own.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use signal_hook::low_level;
+
+use super::build;
+use super::protocol::{self, Answer, Failed, Hello, Request};
+use crate::backend::{self, JobError, abandon_outputs};
+use crate::farm::{STACK_SIZE, process};
+use crate::input::Modules;
+
+/// Runs jobs for the farm at the other end of standard input until it needs no more, and then returns. If it
+/// goes away earlier, the outputs of its jobs are abandoned and the process ends.
+///
+/// # Errors
+/// There is no farm at the other end.
+pub fn serve() -> io::Result<()> {
+    let channel = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut from = BufReader::new(channel.try_clone()?);
+    let worker =
+        Worker { to: Mutex::new(channel), modules: Modules::default(), running: AtomicUsize::new(0) };
+    let Some(hello) = protocol::receive::<Hello>(&mut from)? else { return Ok(()) };
+    match accept(&hello) {
+        Ok(()) => worker.answer(&Answer::Ready)?,
+        Err(reason) => return worker.answer(&Answer::Refused(reason)),
+    }
+    worker.work(&mut from)
+}
+
+/// Takes over what the farm says this process must be.
+fn accept(hello: &Hello) -> Result<(), String> {
+    if hello.build != build() {
+        return Err(format!("is another program ({}, not {})", build(), hello.build));
+    }
+    process::set_llvm_args(&hello.llvm_args)
+        .map_err(|complaint| format!("does not know them: {}", complaint.to_string().trim_end()))?;
+    llvm_build::set_trust_debug_info(hello.trust_debug_info);
+    Ok(())
+}
+
+struct Worker {
+    to: Mutex<File>,
+    modules: Modules,
+    /// Jobs without a result yet.
+    running: AtomicUsize,
+}
+
+impl Worker {
+    fn work(&self, from: &mut impl BufRead) -> io::Result<()> {
+        thread::scope(|scope| {
+            // The farm sends no more at a time than shall run.
+            while let Some(request) = protocol::receive::<Request>(from)? {
+                self.running.fetch_add(1, Ordering::Relaxed);
+                thread::Builder::new()
+                    .stack_size(STACK_SIZE)
+                    .spawn_scoped(scope, move || self.run(&request))?;
+            }
+            if self.running.load(Ordering::Relaxed) > 0 {
+                abandon_outputs();
+                // Not by way of destructors that the jobs' threads would trip over.
+                low_level::exit(1);
+            }
+            Ok(())
+        })
+    }
+
+    fn run(&self, request: &Request) {
+        let job = &request.job;
+        let result = catch_unwind(AssertUnwindSafe(|| backend::run(job, &self.modules)));
+        let result = match result {
+            Ok(result) => result,
+            Err(_) => Err(JobError::NoWorker { module: job.module.clone(), reason: "panicked".to_owned() }),
+        };
+        self.running.fetch_sub(1, Ordering::Relaxed);
+        // A farm that is gone has hung up too, which ends this process.
+        let _ = self.answer(&Answer::Done { id: request.id, result: result.map_err(Failed::from) });
+    }
+
+    fn answer(&self, answer: &Answer) -> io::Result<()> {
+        protocol::send(&*self.to.lock().unwrap_or_else(PoisonError::into_inner), answer)
+    }
+}
