@@ -44,7 +44,7 @@ impl OptionArgs {
             None => Config::find(".".as_ref()).map_err(|error| error.to_string())?,
         };
         let config = config.unwrap_or_default();
-        let names = if self.sources.is_empty() { &config.options } else { &self.sources };
+        let names = if self.sources.is_empty() { &config.sources } else { &self.sources };
         let policy = match self.missing_options {
             Some(Policy::Error) => MissingOptions::Error,
             Some(Policy::Warn) => MissingOptions::Warn,

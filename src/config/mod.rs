@@ -1,32 +1,182 @@
-//! stub
+//! `thinfarm.toml`: what is to be done for a project without saying so each time.
+
+mod rule;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use rule::{GlobError, Rule};
+
 use crate::options::{MissingOptions, SourceName};
-use std::path::Path;
-#[derive(Default, Debug)]
+
+/// The name of the file.
+const NAME: &str = "thinfarm.toml";
+
+/// The content of a `thinfarm.toml`.
+#[derive(Debug, Default)]
 pub struct Config {
-    pub options: Vec<SourceName>,
+    /// `options`: the sources of options to ask, in this order.
+    pub sources: Vec<SourceName>,
+    /// `missing-options`: what is done about a module that none of them knows.
     pub missing_options: Option<MissingOptions>,
+    /// `[[rule]]`, in their order.
     pub rules: Vec<Rule>,
 }
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// It is not TOML, or says something else than it may.
+    #[error("{}: {error}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// With the line.
+        error: Box<toml::de::Error>,
+    },
+    /// A source has no such name.
+    #[error("{}: options = [\"{name}\"]: {reason}", path.display())]
+    Source {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+        /// What is expected.
+        reason: String,
+    },
+    /// A glob is none.
+    #[error("{}, rule {rule}: {error}", path.display())]
+    Glob {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        rule: usize,
+        /// What is wrong.
+        error: GlobError,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Text {
+    #[serde(default)]
+    options: Vec<String>,
+    missing_options: Option<MissingOptions>,
+    #[serde(default)]
+    rule: Vec<rule::Text>,
+}
+
 impl Config {
-    pub fn read(_: &Path) -> Result<Self, String> {
-        Ok(Self::default())
+    /// The configuration for `directory`: of the nearest file there or above.
+    ///
+    /// # Errors
+    /// It cannot be read or makes no sense.
+    pub fn find(directory: &Path) -> Result<Option<Self>, ConfigError> {
+        let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+        match absolute.ancestors().map(|above| above.join(NAME)).find(|file| file.is_file()) {
+            Some(file) => Self::read(&file).map(Some),
+            None => Ok(None),
+        }
     }
-    pub fn find(_: &Path) -> Result<Option<Self>, String> {
-        Ok(None)
+
+    /// Reads the file at `path`. Globs and paths in it are relative to its directory.
+    ///
+    /// # Errors
+    /// It cannot be read or makes no sense.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            fs::read_to_string(path).map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads `text`, which stands in the file at `path`.
+    ///
+    /// # Errors
+    /// It makes no sense.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let text: Text = toml::from_str(text)
+            .map_err(|error| ConfigError::Syntax { path: path.to_owned(), error: Box::new(error) })?;
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let directory = absolute.parent().unwrap_or(Path::new("/"));
+        let source = |name: String| match name.parse::<SourceName>() {
+            Ok(source) => Ok(source.below(directory)),
+            Err(reason) => Err(ConfigError::Source { path: path.to_owned(), name, reason }),
+        };
+        let rule = |(position, rule): (usize, rule::Text)| {
+            let name = format!("rule {} of {}", position + 1, path.display());
+            Rule::new(rule, name, directory).map_err(|error| ConfigError::Glob {
+                path: path.to_owned(),
+                rule: position + 1,
+                error,
+            })
+        };
+        Ok(Self {
+            sources: text.options.into_iter().map(source).collect::<Result<_, _>>()?,
+            missing_options: text.missing_options,
+            rules: text.rule.into_iter().enumerate().map(rule).collect::<Result<_, _>>()?,
+        })
     }
 }
-#[derive(Debug)]
-pub struct Rule;
-impl Rule {
-    pub fn matches(&self, _: &Path) -> bool {
-        false
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parsed(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(text, Path::new("/p/thinfarm.toml"))
     }
-    pub fn apply(&self, o: Vec<Vec<String>>) -> Vec<Vec<String>> {
-        o
+
+    #[test]
+    fn sources_are_relative_to_the_file() {
+        let config = parsed(
+            "options = [\"kbuild\", \"compile-commands=out\", \"ninja=/b\"]\nmissing-options = \"warn\"\n",
+        )
+        .unwrap();
+        let expected = [
+            SourceName::Kbuild,
+            SourceName::CompileCommands(Some("/p/out".into())),
+            SourceName::Ninja(Some("/b".into())),
+        ];
+        assert_eq!(
+            (&config.sources[..], config.missing_options),
+            (&expected[..], Some(MissingOptions::Warn))
+        );
     }
-}
-impl std::fmt::Display for Rule {
-    fn fmt(&self, _: &mut std::fmt::Formatter) -> std::fmt::Result {
-        Ok(())
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        for (text, told) in [
+            ("options = [\"kbuild\"\n", "line"),
+            ("option = []", "unknown field `option`"),
+            ("options = [\"make\"]", "\"make\"]: expected kbuild"),
+            ("missing-options = \"maybe\"", "maybe"),
+            ("[[rule]]\nadd = []", "missing field `modules`"),
+            ("[[rule]]\nmodules = []\nad = []", "unknown field `ad`"),
+            ("[[rule]]\nmodules = []\n[[rule]]\nmodules = [\"a[\"]", "rule 2: the glob a["),
+        ] {
+            let error = parsed(text).unwrap_err().to_string();
+            assert!(error.contains("thinfarm.toml") && error.contains(told), "{text}: {error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "\\PC*", glob in "[a*?{}\\[\\]!/,\\\\-]{0,12}") {
+            let _ = parsed(&text);
+            let _ = parsed(&format!("[[rule]]\nmodules = ['{glob}']\nremove = ['{glob}']"));
+        }
     }
 }

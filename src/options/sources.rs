@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use llvm_build::{ModuleRecord, backend_flags, option_groups};
 
 use super::FileOptions;
+use super::source::compile_commands::Wanted;
 use super::source::{self, CompileCommands, Kept, SourceError};
 use crate::config::Rule;
 use crate::input::{Archives, Location, Modules};
@@ -25,6 +28,19 @@ pub enum SourceName {
     Ninja(Option<PathBuf>),
     /// What a module of rustc's says of its target.
     Rust,
+}
+
+impl SourceName {
+    /// The same, with a relative path taken as relative to `directory`.
+    #[must_use]
+    pub fn below(self, directory: &Path) -> Self {
+        let below = |path: Option<PathBuf>| path.map(|path| directory.join(path));
+        match self {
+            Self::CompileCommands(path) => Self::CompileCommands(below(path)),
+            Self::Ninja(path) => Self::Ninja(below(path)),
+            other => other,
+        }
+    }
 }
 
 impl FromStr for SourceName {
@@ -48,7 +64,8 @@ impl FromStr for SourceName {
 }
 
 /// What is done about a module that no source knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum MissingOptions {
     /// Nothing is compiled.
     Error,
@@ -59,7 +76,7 @@ pub enum MissingOptions {
 }
 
 /// Where the options of one module come from, for people and scripts.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Provenance {
     /// The source and the place in it.
     pub source: String,
@@ -74,6 +91,17 @@ enum Source {
     CompileCommands(CompileCommands),
     Recorded,
     Rust,
+}
+
+impl Source {
+    fn name(&self) -> &str {
+        match self {
+            Self::Kbuild => "kbuild",
+            Self::CompileCommands(commands) => commands.name(),
+            Self::Recorded => "recorded",
+            Self::Rust => "rust",
+        }
+    }
 }
 
 /// Answers "the options of this module".
@@ -182,7 +210,8 @@ impl Sources {
     /// Modules were asked for that no source knew, and that is to be an error.
     pub fn check(&self) -> Result<(), SourceError> {
         if self.policy == MissingOptions::Error && !self.missing.is_empty() {
-            return Err(SourceError::Missing { modules: self.missing.clone() });
+            let sources = self.sources.iter().map(Source::name).collect::<Vec<_>>().join(", ");
+            return Err(SourceError::Missing { modules: self.missing.clone(), sources });
         }
         Ok(())
     }
@@ -219,21 +248,13 @@ impl Sources {
         source: String,
     ) -> (FileOptions, Provenance) {
         let mut provenance = Provenance { source, rules: Vec::new() };
-        let mut groups = None;
-        for rule in &mut self.rules {
-            if rule.matches(path) {
-                let before = groups.take().unwrap_or_else(|| option_groups(&options.flags));
-                groups = Some(rule.apply(before));
-                provenance.rules.push(rule.to_string());
-            }
+        let mut options = options;
+        for rule in self.rules.iter_mut().filter(|rule| rule.matches(path)) {
+            let changed = rule.apply(option_groups(&options.flags));
+            options.flags = changed.into_iter().flatten().collect::<Vec<_>>().into();
+            provenance.rules.push(rule.to_string());
         }
-        match groups {
-            Some(groups) => {
-                let flags = groups.into_iter().flatten().collect::<Vec<_>>().into();
-                (FileOptions { flags, ..options }, provenance)
-            }
-            None => (options, provenance),
-        }
+        (options, provenance)
     }
 }
 
@@ -271,9 +292,14 @@ impl Asked<'_> {
                 None => Ok(None),
             },
             Source::CompileCommands(commands) => {
-                let object = self.object.clone();
+                let (module, object) = (self.module, self.object.clone());
+                let member = match Location::of(module) {
+                    Location::Member { name, .. } if object.is_none() => Some(name),
+                    _ => None,
+                };
+                let wanted = Wanted { module, object: object.as_deref(), member: member.as_deref() };
                 let source_file = || self.record().map(|record| record.source_file.clone());
-                Ok(commands.command(object.as_deref(), source_file)?.map(Found::Kept))
+                Ok(commands.command(wanted, source_file)?.map(Found::Kept))
             }
             Source::Recorded => {
                 let module = self.module;

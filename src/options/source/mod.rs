@@ -1,54 +1,130 @@
-//! The places where builds keep the options of their files.
+//! The places where builds keep the options of their files, a file for each.
+//!
+//! None of them knows what an option means. A source answers with a compile command as it is written
+//! there; [`Sources`](super::Sources) asks them in order and has clang take the options from it.
 
+pub mod compile_commands;
+pub mod kbuild;
+pub mod ninja;
 pub mod recorded;
 pub mod rust;
+pub mod shell;
 
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use llvm_build::CommandError;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+pub use compile_commands::CompileCommands;
+
+/// A compile command that a build kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
+    /// The compiler, as it was called.
     pub program: String,
+    /// Its arguments.
     pub args: Vec<String>,
+    /// Where it ran; `None` for the working directory of this process.
     pub directory: Option<PathBuf>,
+    /// Where the command was found, for people.
     pub found_in: String,
 }
 
+/// Why a source has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
+    /// A file that a source reads cannot be read.
+    #[error("cannot read {}: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// There is no compilation database where one was looked for.
     #[error(
-        "{module} holds {count} different command lines, of several files; which one is its own cannot be said: give another source of options first"
+        "compile_commands.json not found in {} or above; give its place (--options \
+         compile-commands=PATH)", directory.display()
     )]
-    SeveralCommands { module: String, count: usize },
+    NoDatabase {
+        /// Where the search began.
+        directory: PathBuf,
+    },
+    /// A compilation database is not JSON, or not a list.
+    #[error("{database} is no compilation database: {error}")]
+    NotADatabase {
+        /// The file, or the command that wrote it.
+        database: String,
+        /// With line and column.
+        error: serde_json::Error,
+    },
+    /// An entry of a compilation database makes no sense.
+    #[error("{database}, entry {entry}: {reason}")]
+    Entry {
+        /// The file, or the command that wrote it.
+        database: String,
+        /// Counted from 1.
+        entry: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Several entries may be the module's.
+    #[error(
+        "{database} has {} different commands for {source_file}, and the outputs ({}) do not tell which one \
+         made {module}",
+        outputs.len(), outputs.join(", ")
+    )]
+    Ambiguous {
+        /// The file, or the command that wrote it.
+        database: String,
+        /// The module id.
+        module: String,
+        /// What they compile.
+        source_file: String,
+        /// Their outputs.
+        outputs: Vec<String>,
+    },
+    /// ninja cannot be asked.
+    #[error("cannot ask ninja: {0}")]
+    Ninja(String),
+    /// A module records several command lines.
+    #[error(
+        "{module} holds {count} different command lines, of several files, and nothing says which counts; name \
+         another source of options before `recorded`"
+    )]
+    SeveralCommands {
+        /// The module id.
+        module: String,
+        /// How many.
+        count: usize,
+    },
+    /// clang cannot take options from the command.
     #[error("{found_in}: {error}")]
-    Flags { found_in: String, error: CommandError },
-    #[error("no options for {} modules", modules.len())]
-    Missing { modules: Vec<String> },
+    Flags {
+        /// Where the command is.
+        found_in: String,
+        /// Why.
+        error: CommandError,
+    },
+    /// Modules that no source knows.
+    #[error(
+        "no options for {}: not known to {sources}; name another source (--options), or give all of them the \
+         options after -- (--missing-options warn)",
+        some_of(modules)
+    )]
+    Missing {
+        /// The module ids.
+        modules: Vec<String>,
+        /// Who was asked.
+        sources: String,
+    },
 }
-#[derive(Debug)]
-pub struct CompileCommands;
-impl CompileCommands {
-    pub fn find(_: Option<&Path>) -> Result<Self, SourceError> {
-        Ok(Self)
-    }
-    pub fn command(
-        &self,
-        _: Option<&Path>,
-        _: impl FnOnce() -> Option<String>,
-    ) -> Result<Option<Kept>, SourceError> {
-        Ok(None)
-    }
-}
-pub mod ninja {
-    use super::*;
-    pub fn compile_commands(_: Option<&Path>) -> Result<CompileCommands, SourceError> {
-        Ok(CompileCommands)
-    }
-}
-pub mod kbuild {
-    use super::*;
-    pub fn command(_: &Path) -> Result<Option<Kept>, SourceError> {
-        Ok(None)
+
+/// The first few names, and how many more there are.
+fn some_of(names: &[String]) -> String {
+    const ENOUGH: usize = 5;
+    match names.len().checked_sub(ENOUGH) {
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..ENOUGH].join(", ")),
     }
 }

@@ -1,0 +1,312 @@
+//! Command lines of a POSIX shell, as build systems write them down: which of the commands in a line
+//! compiles, and its words.
+//!
+//! The crates that split words (shlex, shell-words) know no operators, and those that know them are
+//! shells; a build's lines need quoting, `;`, `&&` and redirections, and nothing expanded.
+
+use std::iter::Peekable;
+use std::path::{Path, PathBuf};
+use std::str::Chars;
+
+/// The compile command in a line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CompileWords {
+    /// Where `cd` in the same line went before, relative to where the line is run.
+    pub directory: Option<PathBuf>,
+    /// The compiler, without launchers like ccache.
+    pub program: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+}
+
+/// The command in `line` that compiles: the first one of a clang, else the first that has `-c`.
+pub fn compile_command(line: &str) -> Option<CompileWords> {
+    let mut directory: Option<PathBuf> = None;
+    let mut candidate = None;
+    for words in commands(line) {
+        if let [cd, to] = &words[..]
+            && cd == "cd"
+        {
+            directory = Some(directory.unwrap_or_default().join(to));
+            continue;
+        }
+        let Some(compile) = compile_words(words, directory.as_deref()) else { continue };
+        if is_clang(&compile.program) {
+            return Some(compile);
+        }
+        candidate = candidate.or(Some(compile));
+    }
+    candidate
+}
+
+/// The compile command that `words` are, if they are one.
+pub fn compile_words(words: Vec<String>, directory: Option<&Path>) -> Option<CompileWords> {
+    let mut words = without_launchers(words);
+    if words.is_empty() || !(is_clang(&words[0]) || words.iter().any(|word| word == "-c")) {
+        return None;
+    }
+    let program = words.remove(0);
+    Some(CompileWords { directory: directory.map(Path::to_owned), program, args: words })
+}
+
+fn base_name(program: &str) -> &str {
+    program.rsplit('/').next().unwrap_or(program)
+}
+
+/// Whether a program is called as clang is: `clang++`, `clang-22`, `aarch64-linux-gnu-clang`; not
+/// `clang-tidy`.
+fn is_clang(program: &str) -> bool {
+    let is_version = |part: &str| part.starts_with(|c: char| c.is_ascii_digit());
+    let mut parts = base_name(program).rsplit('-').skip_while(|part| is_version(part));
+    matches!(parts.next(), Some("clang" | "clang++"))
+}
+
+/// `words` without assignments and programs that only start another one.
+fn without_launchers(words: Vec<String>) -> Vec<String> {
+    const LAUNCHERS: [&str; 11] = [
+        "ccache",
+        "sccache",
+        "distcc",
+        "icecc",
+        "gomacc",
+        "rewrapper",
+        "buildcache",
+        "env",
+        "exec",
+        "nice",
+        "time",
+    ];
+    let mut rest = &words[..];
+    loop {
+        match rest {
+            [first, tail @ ..] if is_assignment(first) => rest = tail,
+            [launcher, tail @ ..] if LAUNCHERS.contains(&base_name(launcher)) => {
+                rest = tail;
+                while let [option, tail @ ..] = rest
+                    && option.starts_with('-')
+                {
+                    // The only option of a launcher that has a value of its own.
+                    let takes_value = option == "-n" && base_name(launcher) == "nice";
+                    rest = if takes_value { tail.get(1..).unwrap_or_default() } else { tail };
+                }
+            }
+            _ => return rest.to_vec(),
+        }
+    }
+}
+
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    })
+}
+
+/// The words of a line, whatever its operators.
+pub fn words(line: &str) -> Vec<String> {
+    commands(line).concat()
+}
+
+/// The simple commands of a line, each as its words, unquoted. Substitutions stay as they are written.
+pub fn commands(line: &str) -> Vec<Vec<String>> {
+    let mut splitter = Splitter {
+        rest: line.chars().peekable(),
+        commands: Vec::new(),
+        command: Vec::new(),
+        word: None,
+        redirects: false,
+    };
+    splitter.split();
+    splitter.commands
+}
+
+struct Splitter<'a> {
+    rest: Peekable<Chars<'a>>,
+    commands: Vec<Vec<String>>,
+    command: Vec<String>,
+    /// The word in the making; an empty one may have been quoted.
+    word: Option<String>,
+    /// The next word is a file that input or output is redirected to.
+    redirects: bool,
+}
+
+impl Splitter<'_> {
+    fn split(&mut self) {
+        while let Some(character) = self.rest.next() {
+            match character {
+                ' ' | '\t' => self.end_word(),
+                '\n' | '\r' | ';' | '&' | '|' | '(' | ')' => self.end_command(),
+                '#' if self.word.is_none() => while self.rest.next_if(|&c| c != '\n').is_some() {},
+                '\'' => self.take_until('\''),
+                '"' => self.double_quoted(),
+                '`' => {
+                    self.push('`');
+                    self.take_until('`');
+                    self.push('`');
+                }
+                '$' if self.rest.peek() == Some(&'(') => self.substitution(),
+                '<' | '>' => self.redirection(),
+                '\\' => match self.rest.next() {
+                    Some('\n') | None => {}
+                    Some(escaped) => self.push(escaped),
+                },
+                other => self.push(other),
+            }
+        }
+        self.end_command();
+    }
+
+    fn push(&mut self, character: char) {
+        self.word.get_or_insert_default().push(character);
+    }
+
+    fn take_until(&mut self, end: char) {
+        let word = self.word.get_or_insert_default();
+        word.extend(self.rest.by_ref().take_while(|&c| c != end));
+    }
+
+    fn double_quoted(&mut self) {
+        self.word.get_or_insert_default();
+        while let Some(character) = self.rest.next() {
+            match character {
+                '"' => return,
+                '\\' => match self.rest.next() {
+                    Some('\n') | None => {}
+                    Some(special @ ('"' | '\\' | '$' | '`')) => self.push(special),
+                    Some(other) => {
+                        self.push('\\');
+                        self.push(other);
+                    }
+                },
+                other => self.push(other),
+            }
+        }
+    }
+
+    /// `$(…)`, with those inside it.
+    fn substitution(&mut self) {
+        self.push('$');
+        let mut depth = 0;
+        for character in self.rest.by_ref() {
+            self.word.get_or_insert_default().push(character);
+            match character {
+                '(' => depth += 1,
+                ')' if depth == 1 => return,
+                ')' => depth -= 1,
+                _ => {}
+            }
+        }
+    }
+
+    /// `2>file`, `>>file`, `<file`, `2>&1`: no word of the command.
+    fn redirection(&mut self) {
+        match &self.word {
+            Some(word) if word.chars().all(|c| c.is_ascii_digit()) => self.word = None,
+            _ => self.end_word(),
+        }
+        while self.rest.next_if(|c| matches!(c, '<' | '>' | '&' | '|')).is_some() {}
+        self.redirects = true;
+    }
+
+    fn end_word(&mut self) {
+        if let Some(word) = self.word.take()
+            && !std::mem::take(&mut self.redirects)
+        {
+            self.command.push(word);
+        }
+    }
+
+    fn end_command(&mut self) {
+        self.end_word();
+        self.redirects = false;
+        let mut command = std::mem::take(&mut self.command);
+        // Grouping words, and `:`, which does nothing.
+        while command.first().is_some_and(|word| matches!(word.as_str(), "{" | "}" | "!" | ":")) {
+            command.remove(0);
+        }
+        if !command.is_empty() {
+            self.commands.push(command);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn compiled(line: &str) -> (String, String) {
+        let found = compile_command(line).unwrap_or_else(|| panic!("nothing compiles in {line}"));
+        (found.program, found.args.join(" "))
+    }
+
+    fn is(program: &str, args: &str) -> (String, String) {
+        (program.to_owned(), args.to_owned())
+    }
+
+    #[test]
+    fn quotes_and_escapes() {
+        assert_eq!(
+            words(r#"a 'b c' "d \"e\" \x $f" g\ h '' "" i'j'"k""#),
+            ["a", "b c", r#"d "e" \x $f"#, "g h", "", "", "ijk"]
+        );
+        assert_eq!(words("a $(b (c) d) `e f` ${g}"), ["a", "$(b (c) d)", "`e f`", "${g}"]);
+        assert_eq!(words("a \\\n b # c 'd\n e"), ["a", "b", "e"]);
+        assert_eq!(words("-D\"S(s)=#s\" x#y"), ["-DS(s)=#s", "x#y"]);
+    }
+
+    #[test]
+    fn redirections_are_no_words() {
+        assert_eq!(words("a >b 2>&1 <c d>>e f 3> g h"), ["a", "d", "f", "h"]);
+    }
+
+    #[test]
+    fn the_compiling_one_of_several_commands() {
+        let kernel = "clang-22 -O2 -c -o a.o a.c ; ./tools/objtool/objtool --uaccess a.o; ld.lld -r -o .tmp_a.o a.o; mv .tmp_a.o a.o";
+        assert_eq!(compiled(kernel), is("clang-22", "-O2 -c -o a.o a.c"));
+        assert_eq!(compiled(": && ccache /usr/bin/clang++ -c x.cc && :"), is("/usr/bin/clang++", "-c x.cc"));
+        assert_eq!(compiled("echo cc; (set -e; gen > x.h) && clang -c x.c"), is("clang", "-c x.c"));
+        assert_eq!(compiled("tool -c x; aarch64-linux-gnu-clang-22 -c x.c").0, "aarch64-linux-gnu-clang-22");
+        assert_eq!(compiled("my-wrapper -O2 -c x.c"), is("my-wrapper", "-O2 -c x.c"));
+        assert!(compile_command("clang-tidy x.c; rustc --emit=obj x.rs; ld -r -o x.o y.o").is_none());
+    }
+
+    #[test]
+    fn launchers_and_assignments_go() {
+        for launched in [
+            "LANG=C FOO= env -i A=b ccache clang -c x.c",
+            "/usr/bin/sccache clang -c x.c",
+            "nice -n 10 time distcc clang -c x.c",
+            "exec ccache --direct clang -c x.c",
+        ] {
+            assert_eq!(compiled(launched), is("clang", "-c x.c"), "{launched}");
+        }
+    }
+
+    #[test]
+    fn cd_changes_the_directory() {
+        let found = compile_command("cd /b && cd sub && clang -c ../x.c").unwrap();
+        assert_eq!(found.directory.as_deref(), Some(Path::new("/b/sub")));
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_split(line in "\\PC*") {
+            commands(&line);
+            compile_command(&line);
+        }
+
+        #[test]
+        fn lines_of_operators_are_split(line in "[-a$(){}`'\"\\\\;&|<># \n=2]{0,40}") {
+            commands(&line);
+            compile_command(&line);
+        }
+
+        #[test]
+        fn quoted_words_come_back(given in proptest::collection::vec("\\PC{0,12}", 1..6)) {
+            let quoted = shlex::try_join(given.iter().map(String::as_str));
+            prop_assume!(quoted.is_ok());
+            prop_assert_eq!(words(&format!("x {}", quoted.unwrap()))[1..].to_vec(), given);
+        }
+    }
+}
