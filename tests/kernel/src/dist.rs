@@ -74,7 +74,7 @@ impl Harness {
 
     fn command(&self, args: &[&str]) -> Result<Invocation> {
         let command = self.build.make(&self.makefiles.join("overlay.mk"))?;
-        Ok(command.arg(format!("DIST_HARNESS={}", self.makefiles.display())).args(args).arg("vmlinux.o"))
+        Ok(command.arg(format!("DIST_HARNESS={}", self.makefiles.display())).args(args).arg("vmlinux_o"))
     }
 
     fn make(&self, args: &[&str]) -> Result<Run> {

@@ -76,6 +76,6 @@ fn run(part: Part, sources: &Sources, toolchain: &Toolchain) -> Result<()> {
 
 fn objects_only(sources: &Sources, arch: Arch, toolchain: &Toolchain) -> Result<()> {
     let build = Build::configure(sources, arch, toolchain)?;
-    build.make_with_overlay("vmlinux.o")?;
+    build.make_with_overlay("vmlinux_o")?;
     oracle::compare_all(&build.linked()?, toolchain)
 }
