@@ -46,6 +46,7 @@ pub mod backend;
 pub mod cli;
 pub mod config;
 pub mod farm;
+pub mod incremental;
 pub mod input;
 pub mod options;
 pub mod plan;

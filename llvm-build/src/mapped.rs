@@ -53,7 +53,8 @@ impl Mapped {
         };
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
         &self.map[self.range.clone()]
     }
 }

@@ -6,11 +6,12 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use nix::errno::Errno;
 use tempfile::{Builder, NamedTempFile};
 
 /// The temporaries there are; `None` once [`abandon_outputs`] was called.
@@ -61,6 +62,19 @@ pub(super) fn remove_temporaries(path: &Path, pid: u32) {
     }
 }
 
+/// The error as the system words it; tempfile keeps the kind only.
+fn without_path(error: &io::Error) -> io::Error {
+    let code = match error.kind() {
+        ErrorKind::NotFound => Errno::ENOENT,
+        ErrorKind::PermissionDenied => Errno::EACCES,
+        ErrorKind::NotADirectory => Errno::ENOTDIR,
+        ErrorKind::ReadOnlyFilesystem => Errno::EROFS,
+        ErrorKind::StorageFull => Errno::ENOSPC,
+        other => return other.into(),
+    };
+    code.into()
+}
+
 /// One output in the making. Dropped unfinished, it leaves nothing behind.
 #[derive(Debug)]
 pub struct OutputFile {
@@ -84,7 +98,7 @@ impl OutputFile {
         let place = if path == Path::new("-") || path.as_os_str().is_empty() {
             Place::Direct(None)
         } else if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
-            return Err(io::ErrorKind::IsADirectory.into());
+            return Err(ErrorKind::IsADirectory.into());
         } else if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             Place::Direct(Some(File::options().write(true).open(path)?))
         } else {
@@ -95,7 +109,7 @@ impl OutputFile {
 
     fn temporary(path: &Path) -> io::Result<NamedTempFile> {
         let mut known = known();
-        let known = known.as_mut().ok_or(io::ErrorKind::Interrupted)?;
+        let known = known.as_mut().ok_or(ErrorKind::Interrupted)?;
         let file = Builder::new()
             .prefix(&prefix_of_temporaries(path, std::process::id()))
             .suffix(SUFFIX)
@@ -103,10 +117,7 @@ impl OutputFile {
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(directory_of(path))
             // The error of a missing directory names the temporary, of which nobody has heard.
-            .map_err(|error| match error.raw_os_error() {
-                Some(code) => io::Error::from_raw_os_error(code),
-                None => io::Error::from(error.kind()),
-            })?;
+            .map_err(|error| without_path(&error))?;
         known.insert(file.path().to_owned());
         Ok(file)
     }
@@ -151,7 +162,7 @@ impl OutputFile {
                 file.write_all(contents)?;
                 let size = file.as_file().metadata()?.len();
                 let mut known = known();
-                let known = known.as_mut().ok_or(io::ErrorKind::Interrupted)?;
+                let known = known.as_mut().ok_or(ErrorKind::Interrupted)?;
                 fs::rename(file.path(), &self.path)?;
                 known.remove(file.path());
                 Ok(size)

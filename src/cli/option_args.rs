@@ -41,7 +41,7 @@ impl OptionArgs {
     pub(super) fn sources(&self) -> Result<Sources, String> {
         let config = match &self.config {
             Some(path) => Some(Config::read(path).map_err(|error| error.to_string())?),
-            None => Config::find(".".as_ref()).map_err(|error| error.to_string())?,
+            None => Config::find().map_err(|error| error.to_string())?,
         };
         let config = config.unwrap_or_default();
         let names = if self.sources.is_empty() { &config.sources } else { &self.sources };

@@ -2,6 +2,7 @@
 
 mod rule;
 
+use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,12 +39,14 @@ pub enum ConfigError {
         error: io::Error,
     },
     /// It is not TOML, or says something else than it may.
-    #[error("{}: {error}", path.display())]
+    #[error("{}, line {line}: {reason}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
-        /// With the line.
-        error: Box<toml::de::Error>,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
     },
     /// A source has no such name.
     #[error("{}: options = [\"{name}\"]: {reason}", path.display())]
@@ -78,14 +81,15 @@ struct Text {
 }
 
 impl Config {
-    /// The configuration for `directory`: of the nearest file there or above.
+    /// The configuration for the working directory: of the nearest file there or above.
     ///
     /// # Errors
     /// It cannot be read or makes no sense.
-    pub fn find(directory: &Path) -> Result<Option<Self>, ConfigError> {
-        let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
-        match absolute.ancestors().map(|above| above.join(NAME)).find(|file| file.is_file()) {
-            Some(file) => Self::read(&file).map(Some),
+    pub fn find() -> Result<Option<Self>, ConfigError> {
+        let here = env::current_dir().unwrap_or_default();
+        match here.ancestors().map(|above| above.join(NAME)).find(|file| file.is_file()) {
+            // Named as a person in that directory would.
+            Some(file) => Self::read(file.strip_prefix(&here).unwrap_or(&file)).map(Some),
             None => Ok(None),
         }
     }
@@ -105,8 +109,11 @@ impl Config {
     /// # Errors
     /// It makes no sense.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let text: Text = toml::from_str(text)
-            .map_err(|error| ConfigError::Syntax { path: path.to_owned(), error: Box::new(error) })?;
+        let text: Text = toml::from_str(text).map_err(|error| ConfigError::Syntax {
+            path: path.to_owned(),
+            line: error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count()),
+            reason: error.message().to_owned(),
+        })?;
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let directory = absolute.parent().unwrap_or(Path::new("/"));
         let source = |name: String| match name.parse::<SourceName>() {
@@ -159,7 +166,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_its_place() {
         for (text, told) in [
-            ("options = [\"kbuild\"\n", "line"),
+            ("\noptions = [\"kbuild\"\n", "line 2"),
             ("option = []", "unknown field `option`"),
             ("options = [\"make\"]", "\"make\"]: expected kbuild"),
             ("missing-options = \"maybe\"", "maybe"),

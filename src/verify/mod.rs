@@ -18,8 +18,7 @@ pub use difference::{Difference, first_difference};
 use shadow::Shadow;
 
 use crate::backend::OutputFile;
-use crate::plan::{Job, Plan};
-use crate::report::Report;
+use crate::plan::Job;
 use crate::toolchain::{self, Found, Tool, ToolError};
 
 /// A clang to compare with.
@@ -91,17 +90,17 @@ impl Clang {
         Ok(Self { found })
     }
 
-    /// Compiles every job of `report` that made an object with this clang too, `threads` at a time,
-    /// and compares what both wrote.
+    /// Compiles `jobs`, which have made their objects, with this clang too, `threads` at a time, and
+    /// compares what both wrote.
     ///
     /// # Errors
     /// clang cannot be given the modules that are no files by themselves.
-    pub fn compare(&self, plan: &Plan, report: &Report, threads: NonZero<usize>) -> io::Result<Verdict> {
-        let jobs: Vec<&Job> = report
-            .ran()
-            .filter(|(_, _, job)| job.result.is_ok())
-            .map(|(position, _, _)| &plan.jobs[position])
-            .collect();
+    pub fn compare<'a>(
+        &self,
+        jobs: impl IntoIterator<Item = &'a Job>,
+        threads: NonZero<usize>,
+    ) -> io::Result<Verdict> {
+        let jobs: Vec<&Job> = jobs.into_iter().collect();
         let shadow = Shadow::of(&jobs)?;
         let next = AtomicUsize::new(0);
         let verdict = Mutex::new(Verdict::default());

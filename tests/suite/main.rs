@@ -9,6 +9,7 @@ mod bad_input;
 mod bad_output;
 mod cc_drop_in;
 mod fixture;
+mod incremental;
 mod interrupt;
 mod jobserver;
 mod llvm_sets;

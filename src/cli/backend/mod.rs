@@ -1,5 +1,9 @@
 //! `thinfarm backend`: the backends of a whole link.
 
+mod objects;
+mod remembered;
+mod telling;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::num::NonZero;
@@ -7,17 +11,20 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use indicatif::BinaryBytes;
+
+use objects::Objects;
+use remembered::Remembered;
 
 use super::option_args::{OptionArgs, warn_of_missing};
 use super::progress::Progress;
 use super::{jobs, print, signals};
 use crate::backend::OutputFile;
+use crate::incremental::Split;
 use crate::options::{CommandError, Resolver};
 use crate::plan::{IndexList, Naming, Plan, PlanError, PrefixReplace, SuffixReplace};
 use crate::report::Report;
 use crate::toolchain::Tool;
-use crate::verify::{self, Verdict};
+use crate::verify;
 
 /// Compile the modules of a thin link to native objects.
 #[derive(Debug, Args)]
@@ -31,6 +38,7 @@ Examples:
   thinfarm backend a.o b.o -- -O3                      these modules only
   thinfarm backend --options compile-commands=build --list thinlto.list
   thinfarm backend --options recorded --list thinlto.list -- -O2
+  thinfarm backend --incremental --list thinlto.list -- -O2        what changed only
   thinfarm backend --verify-with clang --list thinlto.list -- -O2
 
 Exit status: 0 if every object was made, 1 if one was not, 2 for a wrong command line.")]
@@ -63,13 +71,18 @@ pub(super) struct Backend {
     /// Start no further job once one has failed.
     #[arg(long)]
     fail_fast: bool,
+    /// Compile only what changed since the last such run: contents of modules, of indexes and of what they
+    /// import, options, and the objects themselves are compared. Remembered in FILE [default: LIST.thinfarm].
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    incremental: Option<Option<PathBuf>>,
     /// Write what each job cost to FILE, as JSON.
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
     /// After success, write the names of all objects to FILE, in link order, for `ld.lld @FILE`.
     #[arg(long, value_name = "FILE")]
     objects: Option<PathBuf>,
-    /// Compile everything with CLANG too (a name or a path) and compare the objects.
+    /// Compile everything with CLANG too (a name or a path) and compare the objects, also those that
+    /// --incremental found up to date.
     #[arg(long, value_name = "CLANG")]
     verify_with: Option<PathBuf>,
     /// Tell of every object, and of the ten slowest at the end.
@@ -92,28 +105,50 @@ impl Backend {
     /// Whether everything asked for was made.
     fn compile(&self) -> Result<bool, String> {
         let farm = jobs::farm(self.jobs).fail_fast(self.fail_fast);
+        let threads = farm.threads_without_leave();
         let plan = self.plan()?;
-        self.tell_native(&plan);
+        // Who asks for the names of all objects has them there.
+        if self.objects.is_none() || self.verbose {
+            telling::native(&plan, self.verbose);
+        }
         let clang = self.verify_with.as_deref().map(verify::Clang::find).transpose();
         let clang = clang.map_err(|error| error.to_string())?;
         let watched = farm.clone();
         signals::watch(move || watched.abandon())
             .map_err(|error| format!("cannot watch for signals: {error}"))?;
         let objects = self.objects.as_deref().map(|path| Objects::create(path, &plan)).transpose()?;
+        let mut remembered = self.state()?.as_deref().map(Remembered::open).transpose()?;
+        let split = match &mut remembered {
+            Some(remembered) => remembered.split(&plan, threads),
+            None => Split::all(plan),
+        };
+        if self.verbose && remembered.is_some() {
+            telling::changes(&split);
+        }
 
-        let mut progress = Progress::new(plan.jobs.len(), self.verbose);
-        let report = farm.run_with(&plan, |event| progress.hear(event));
+        let mut progress = Progress::new(split.stale.jobs.len(), self.verbose);
+        let report = farm.run_with(&split.stale, |event| {
+            progress.hear(event);
+            if let Some(remembered) = &mut remembered {
+                remembered.hear(event);
+            }
+        });
         progress.finish();
         let report = report.map_err(|error| error.to_string())?;
 
-        self.tell(&plan, &report);
+        if self.verbose {
+            telling::slowest(&report);
+        }
+        telling::summary(&split.stale, &report, split.up_to_date.len());
         if let Some(path) = &self.profile {
             write_profile(path, &report)?;
         }
         let verified = match clang {
             Some(clang) => {
-                let verdict = clang.compare(&plan, &report, farm.threads_without_leave());
-                tell_verdict(&verdict.map_err(|error| format!("cannot verify: {error}"))?)
+                let made = report.ran().filter(|(_, _, job)| job.result.is_ok());
+                let made = made.map(|(position, _, _)| &split.stale.jobs[position]);
+                let verdict = clang.compare(made.chain(&split.up_to_date), threads);
+                telling::verdict(&verdict.map_err(|error| format!("cannot verify: {error}"))?)
             }
             None => true,
         };
@@ -121,7 +156,22 @@ impl Backend {
         if let Some(objects) = objects {
             objects.finish(is_success)?;
         }
+        remembered.map_or(Ok(()), Remembered::finish)?;
         Ok(is_success)
+    }
+
+    /// The file that remembers what objects were made of.
+    fn state(&self) -> Result<Option<PathBuf>, String> {
+        match (&self.incremental, &self.list) {
+            (None, _) => Ok(None),
+            (Some(Some(path)), _) => Ok(Some(path.clone())),
+            (Some(None), Some(list)) if list != Path::new("-") => {
+                Ok(Some(list.with_added_extension("thinfarm")))
+            }
+            (Some(None), _) => {
+                Err("--incremental needs a file to remember in: --incremental=FILE".to_owned())
+            }
+        }
     }
 
     fn plan(&self) -> Result<Plan, String> {
@@ -144,59 +194,6 @@ impl Backend {
         }
         Ok(plan)
     }
-
-    /// A line for each object that needs no backend, or, of very many, for the first. Who asks for the
-    /// names of all objects has them there.
-    fn tell_native(&self, plan: &Plan) {
-        const ENOUGH: usize = 10;
-        if self.objects.is_some() && !self.verbose {
-            return;
-        }
-        let told = if self.verbose { usize::MAX } else { ENOUGH };
-        for object in plan.native.iter().take(told) {
-            print::note(&format_args!("{} is native already; passed over", object.module));
-        }
-        if let more @ 1.. = plan.native.len().saturating_sub(told) {
-            print::note(&format_args!("{more} more are native already (-v names them)"));
-        }
-    }
-
-    fn tell(&self, plan: &Plan, report: &Report) {
-        if self.verbose {
-            tell_slowest(report);
-        }
-        let failed = report.failed().count();
-        let mut summary = format!(
-            "thinfarm: {} objects, {} in {:.2} s, {:.2} CPU s, peak {}, {} threads",
-            report.objects(),
-            option_sets(plan),
-            report.wall.as_secs_f64(),
-            report.usage.cpu,
-            BinaryBytes(report.usage.peak_memory),
-            report.threads,
-        );
-        if failed > 0 {
-            summary += &format!("; {failed} failed");
-        }
-        if !plan.native.is_empty() {
-            summary += &format!("; {} native already", plan.native.len());
-        }
-        if report.not_started() > 0 {
-            summary += &format!("; {} not started", report.not_started());
-        }
-        print::tell(summary + "\n");
-        for (_, module, _) in report.failed() {
-            print::tell(format!("thinfarm: failed: {module}\n"));
-        }
-    }
-}
-
-/// How many ways of compiling there are among the jobs.
-fn option_sets(plan: &Plan) -> String {
-    match plan.option_sets() {
-        1 => "1 option set".to_owned(),
-        number => format!("{number} option sets"),
-    }
 }
 
 /// Tells clang's own words, if it is clang who rejects the plan.
@@ -207,31 +204,6 @@ fn plan_error(error: PlanError) -> String {
             format!("clang rejects the options of {module}, which are from {from}")
         }
         other => other.to_string(),
-    }
-}
-
-/// The file that names the objects, in the making.
-struct Objects {
-    file: OutputFile,
-    text: String,
-}
-
-impl Objects {
-    /// Before the work rather than after it: a file that cannot be written costs nothing.
-    fn create(path: &Path, plan: &Plan) -> Result<Self, String> {
-        let text = plan.response_file().map_err(|error| error.to_string())?;
-        let file = OutputFile::create(path).map_err(|error| cannot_write(path, &error))?;
-        Ok(Self { file, text })
-    }
-
-    /// Without success, an earlier time's file goes with the objects that failed.
-    fn finish(self, is_success: bool) -> Result<(), String> {
-        if !is_success {
-            self.file.discard();
-            return Ok(());
-        }
-        let path = self.file.path().to_owned();
-        self.file.finish(self.text.as_bytes()).map(drop).map_err(|error| cannot_write(&path, &error))
     }
 }
 
@@ -253,35 +225,4 @@ fn write_profile(path: &Path, report: &Report) -> Result<(), String> {
         .and_then(|file| file.finish((report.to_json() + "\n").as_bytes()))
         .map(drop)
         .map_err(|error| cannot_write(path, &error))
-}
-
-fn tell_slowest(report: &Report) {
-    print::tell("the slowest objects (seconds):\n");
-    print::tell("    wall    load  import     opt codegen   write  object\n");
-    for (_, module, job) in report.slowest(10) {
-        let Ok(done) = &job.result else { continue };
-        let stages = done.stages;
-        print::tell(format!(
-            "{:8.2}{:8.2}{:8.2}{:8.2}{:8.2}{:8.2}  {module}\n",
-            job.wall.as_secs_f64(),
-            stages.load.wall,
-            stages.import.wall,
-            stages.optimise.wall,
-            stages.codegen.wall,
-            done.write.wall,
-        ));
-    }
-}
-
-/// Whether all objects are clang's.
-fn tell_verdict(verdict: &Verdict) -> bool {
-    for difference in &verdict.differences {
-        print::error(difference);
-    }
-    print::tell(format!(
-        "thinfarm: verify: {} identical of {}\n",
-        verdict.identical,
-        verdict.identical + verdict.differences.len()
-    ));
-    verdict.differences.is_empty()
 }

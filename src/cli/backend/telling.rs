@@ -1,0 +1,105 @@
+//! What `thinfarm backend` says at the end, and before it begins.
+
+use indicatif::BinaryBytes;
+
+use crate::cli::print;
+use crate::incremental::Split;
+use crate::plan::Plan;
+use crate::report::Report;
+use crate::verify::Verdict;
+
+/// A line for each object that needs no backend, or, of very many, for the first.
+pub(super) fn native(plan: &Plan, verbose: bool) {
+    const ENOUGH: usize = 10;
+    let told = if verbose { usize::MAX } else { ENOUGH };
+    for object in plan.native.iter().take(told) {
+        print::note(&format_args!("{} is native already; passed over", object.module));
+    }
+    if let more @ 1.. = plan.native.len().saturating_sub(told) {
+        print::note(&format_args!("{more} more are native already (-v names them)"));
+    }
+}
+
+/// What has to be compiled again, and why.
+pub(super) fn changes(split: &Split) {
+    for (job, change) in split.stale.jobs.iter().zip(&split.changes) {
+        print::tell(format!("{}: {change}\n", job.module));
+    }
+}
+
+/// The closing line, and the failures. `up_to_date` objects needed no job.
+pub(super) fn summary(plan: &Plan, report: &Report, up_to_date: usize) {
+    if plan.jobs.is_empty() && up_to_date > 0 {
+        print::tell(format!("thinfarm: nothing to compile; {up_to_date} up to date\n"));
+        return;
+    }
+    let failed = report.failed().count();
+    let mut summary = format!(
+        "thinfarm: {} objects, {} in {:.2} s, {:.2} CPU s, peak {}, {} threads",
+        report.objects(),
+        option_sets(plan),
+        report.wall.as_secs_f64(),
+        report.usage.cpu,
+        BinaryBytes(report.usage.peak_memory),
+        report.threads,
+    );
+    if failed > 0 {
+        summary += &format!("; {failed} failed");
+    }
+    if up_to_date > 0 {
+        summary += &format!("; {up_to_date} up to date");
+    }
+    if !plan.native.is_empty() {
+        summary += &format!("; {} native already", plan.native.len());
+    }
+    if report.not_started() > 0 {
+        summary += &format!("; {} not started", report.not_started());
+    }
+    print::tell(summary + "\n");
+    for (_, module, _) in report.failed() {
+        print::tell(format!("thinfarm: failed: {module}\n"));
+    }
+}
+
+/// How many ways of compiling there are among the jobs.
+fn option_sets(plan: &Plan) -> String {
+    match plan.option_sets() {
+        1 => "1 option set".to_owned(),
+        number => format!("{number} option sets"),
+    }
+}
+
+/// The ten slowest objects, by stage.
+pub(super) fn slowest(report: &Report) {
+    if report.jobs.is_empty() {
+        return;
+    }
+    print::tell("the slowest objects (seconds):\n");
+    print::tell("    wall    load  import     opt codegen   write  object\n");
+    for (_, module, job) in report.slowest(10) {
+        let Ok(done) = &job.result else { continue };
+        let stages = done.stages;
+        print::tell(format!(
+            "{:8.2}{:8.2}{:8.2}{:8.2}{:8.2}{:8.2}  {module}\n",
+            job.wall.as_secs_f64(),
+            stages.load.wall,
+            stages.import.wall,
+            stages.optimise.wall,
+            stages.codegen.wall,
+            done.write.wall,
+        ));
+    }
+}
+
+/// Whether all objects are clang's.
+pub(super) fn verdict(verdict: &Verdict) -> bool {
+    for difference in &verdict.differences {
+        print::error(difference);
+    }
+    print::tell(format!(
+        "thinfarm: verify: {} identical of {}\n",
+        verdict.identical,
+        verdict.identical + verdict.differences.len()
+    ));
+    verdict.differences.is_empty()
+}
