@@ -33,6 +33,19 @@ impl Sources {
         }
         Ok(Sources { dir })
     }
+
+    /// A tree of hard links to the sources, to build in: a build only adds files.
+    fn linked_at(&self, dir: &Path) -> Result<PathBuf> {
+        if !dir.exists() {
+            let linking = dir.with_added_extension("linking");
+            if linking.exists() {
+                fs::remove_dir_all(&linking)?;
+            }
+            Invocation::new("cp", "/").arg("-al").arg(&self.dir).arg(&linking).capture()?;
+            fs::rename(&linking, dir)?;
+        }
+        Ok(dir.to_owned())
+    }
 }
 
 /// An architecture, as the kernel calls it.
@@ -50,6 +63,11 @@ impl Arch {
             Arch::Arm64 => "arm64",
             Arch::Riscv => "riscv",
         }
+    }
+
+    /// One of them is built among its sources, the others with `O=`.
+    fn is_built_in_tree(self) -> bool {
+        self == Arch::Arm64
     }
 
     /// What tinyconfig leaves out: 64 bits, for x86 what it takes to boot and be seen, and ThinLTO.
@@ -88,7 +106,8 @@ impl Build {
     pub fn configure(sources: &Sources, arch: Arch, toolchain: &Toolchain) -> Result<Self> {
         let tools = toolchain.clang.parent().context("clang's path has no directory")?.to_owned();
         let dir = target_dir().join("kernel").join(arch.name());
-        let build = Build { dir, sources: sources.dir.clone(), arch, tools };
+        let sources = if arch.is_built_in_tree() { sources.linked_at(&dir)? } else { sources.dir.clone() };
+        let build = Build { dir, sources, arch, tools };
         let config = build.dir.join(".config");
         if !config.exists() {
             println!("  configuring: tinyconfig and {}", arch.options().join(", "));
@@ -151,11 +170,11 @@ impl Build {
         for (name, value) in variables {
             command = command.arg(format!("{name}={}", value.display()));
         }
-        command
-            .arg("make")
-            .arg(format!("O={}", self.dir.display()))
-            .arg(format!("ARCH={}", self.arch.name()))
-            .arg(format!("LLVM={}/", self.tools.display()))
+        command = command.arg("make");
+        if self.dir != self.sources {
+            command = command.arg(format!("O={}", self.dir.display()));
+        }
+        command.arg(format!("ARCH={}", self.arch.name())).arg(format!("LLVM={}/", self.tools.display()))
     }
 
     /// The modules the overlay's thin link took, with index and native object.
