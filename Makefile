@@ -4,7 +4,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help setup build demo test test-dynamic test-kernel parity bench fmt lint docs clean
+.PHONY: help setup build demo test test-dynamic test-kernel parity fuzz bench fmt lint docs clean
 
 help:
 	@echo 'make setup    install missing system packages (LLVM 22, clang, lld, a C++ compiler)'
@@ -14,6 +14,7 @@ help:
 	@echo 'make test-dynamic  test the development build that links LLVM dynamically (part of make test)'
 	@echo 'make test-kernel   build Linux through thinfarm, compare every object, boot it (10 to 20 minutes)'
 	@echo 'make parity   compare the objects of every parity case with those of clang'
+	@echo 'make fuzz     the parsers of foreign text, with many random inputs'
 	@echo 'make bench    thinfarm, lld in-process and spawned clang, side by side'
 	@echo 'make fmt      format the sources'
 	@echo 'make lint     formatting and clippy'
@@ -45,6 +46,10 @@ test-kernel: build
 
 parity: setup
 	$(CARGO) test --release --test parity -- --full
+
+# What `make test` does with 256 inputs for each property.
+fuzz: setup
+	PROPTEST_CASES=$(or $(CASES),200000) $(CARGO) test --release --lib -- any_ come_back shown split
 
 bench: setup
 	$(CARGO) bench --bench backends

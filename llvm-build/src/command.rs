@@ -152,3 +152,96 @@ fn grouped(flags: ffi::BackendFlags) -> Result<BackendFlags, CommandError> {
     let ranges = starts.windows(2).map(|pair| pair[0] as usize..pair[1] as usize);
     Ok(BackendFlags { options: ranges.map(|range| flags[range].to_vec()).collect(), splits_dwarf })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags_in(directory: &str, program: &str, line: &str) -> String {
+        let args: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        backend_flags(&args, program, directory).unwrap().options.concat().join(" ")
+    }
+
+    fn flags(line: &str) -> String {
+        flags_in("", "clang", line)
+    }
+
+    #[test]
+    fn what_only_the_front_end_reads_goes() {
+        assert_eq!(
+            flags("-O2 -c -o a.o -x c a.c -MD -MF d -Wp,-MMD,x -DA -D B -UC -include h -imacros m"),
+            "-O2"
+        );
+        assert_eq!(
+            flags("-flto=thin -flto-jobs=3 -ffat-lto-objects -fsplit-lto-unit -g -fwhole-program-vtables"),
+            "-g"
+        );
+        assert_eq!(
+            flags("-save-temps=obj -fplugin=p.so -v -lm -Wl,-z,now -fembed-bitcode -Os -- a.c"),
+            "-Os"
+        );
+        assert_eq!(flags("-fsanitize=cfi,kcfi -fsanitize=cfi-vcall -fPIC"), "-fsanitize=kcfi -fPIC");
+        assert_eq!(
+            flags("-Xclang -fembed-bitcode=marker -Xclang -target-feature -Xclang +x -Xclang -D -Xclang E"),
+            "-Xclang -target-feature -Xclang +x"
+        );
+    }
+
+    #[test]
+    fn what_a_backend_reads_stays_with_its_values() {
+        let line =
+            "-O2 -mllvm -a=b -Ii -isystem s -Wframe-larger-than=1 -std=gnu11 -mcmodel=kernel -Xclang -x";
+        assert_eq!(flags(line), line);
+        // What clang does not know, or lacks a value, is for clang to complain of.
+        assert_eq!(flags("-fno-such-flag -mllvm"), "-fno-such-flag -mllvm");
+    }
+
+    #[test]
+    fn the_programs_name_may_be_a_target() {
+        assert_eq!(
+            flags_in("", "/bin/aarch64-linux-gnu-clang++-22", "-O2"),
+            "--target=aarch64-linux-gnu -O2"
+        );
+    }
+
+    #[test]
+    fn paths_are_those_of_the_directory() {
+        for (line, absolute) in [
+            ("-fprofile-sample-use=p", "-fprofile-sample-use=/d/p"),
+            ("-fprofile-use", "-fprofile-use=/d"),
+            ("-fprofile-use=x/y", "-fprofile-use=/d/x/y"),
+            ("-Ii -I j -I/k", "-I/d/i -I /d/j -I/k"),
+            ("-fbasic-block-sections=list=l", "-fbasic-block-sections=list=/d/l"),
+            ("-fbasic-block-sections=all", "-fbasic-block-sections=all"),
+            ("-foptimization-record-file=r.yaml", "-foptimization-record-file=/d/r.yaml"),
+            (
+                "-fprofile-generate=run -fdebug-compilation-dir=x",
+                "-fprofile-generate=run -fdebug-compilation-dir=x",
+            ),
+        ] {
+            assert_eq!(flags_in("/d", "clang", line), absolute);
+        }
+    }
+
+    #[test]
+    fn cc1_has_options_of_its_own() {
+        let line = "-cc1 -triple t -emit-llvm-bc -flto=thin -flto-unit -main-file-name a.c -split-dwarf-output a.dwo -O2";
+        let args: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let flags = backend_flags(&args, "clang", "").unwrap();
+        assert_eq!(flags.options.concat().join(" "), "-cc1 -triple t -O2");
+        assert!(flags.splits_dwarf);
+        assert_eq!(
+            option_groups(&args)[..2],
+            [vec!["-cc1".to_owned()], vec!["-triple".to_owned(), "t".to_owned()]]
+        );
+    }
+
+    #[test]
+    fn response_files_are_those_of_the_directory() {
+        let directory = std::env::temp_dir().join(format!("flags-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join("rsp"), "-O3 -DX '-mllvm' -y").unwrap();
+        assert_eq!(flags_in(directory.to_str().unwrap(), "clang", "@rsp -c a.c"), "-O3 -mllvm -y");
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+}

@@ -143,10 +143,9 @@ mod tests {
         }
 
         #[test]
-        fn makes_escapes_come_back(value in "[a#$\\\\() ]{0,20}") {
+        fn makes_escapes_come_back(value in "[a#$() :=]{0,20}") {
             // As scripts/Kbuild.include escapes: `$` doubled, `#` as $(pound).
             let escaped = value.replace('$', "$$").replace('#', "$(pound)");
-            prop_assume!(!value.contains("\\#") && !value.contains("\\$"));
             prop_assert_eq!(unescape(&escaped), value);
         }
     }
