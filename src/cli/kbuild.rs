@@ -14,7 +14,7 @@ Kernels with CONFIG_LTO_CLANG_THIN_DIST (7.2 and later), in the kernel's tree:
   thinfarm kbuild makefile > scripts/Makefile.thinlto
   make LLVM=-22 -j8
 
-Kernels with only CONFIG_LTO_CLANG_THIN (5.12 and later; tested with 6.12), the tree stays as it is:
+Kernels with only CONFIG_LTO_CLANG_THIN (tested with 6.12); the tree stays as it is:
   scripts/config -e LTO_CLANG_THIN
   thinfarm kbuild overlay > ~/thinfarm.mk
   MAKEFILES=~/thinfarm.mk make LLVM=-22 -j8
