@@ -4,7 +4,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help setup build demo test test-dynamic parity fuzz bench fmt lint docs clean
+.PHONY: help setup build demo test test-dynamic test-kernel parity fuzz bench fmt lint docs clean
 
 help:
 	@echo 'make setup    install missing system packages (LLVM 22, clang, lld, a C++ compiler)'
@@ -12,6 +12,7 @@ help:
 	@echo 'make demo     build a real program through thinfarm, and run it'
 	@echo 'make test     formatting, lints, documentation, and all tests but the full parity suite'
 	@echo 'make test-dynamic  test the development build that links LLVM dynamically (part of make test)'
+	@echo 'make test-kernel   build Linux through thinfarm, compare every object, boot it (10 to 20 minutes)'
 	@echo 'make parity   compare the objects of every parity case with those of clang'
 	@echo 'make fuzz     the parsers of foreign text, with many random inputs'
 	@echo 'make bench    thinfarm, lld in-process and spawned clang, side by side'
@@ -38,6 +39,10 @@ test-dynamic: setup
 	$(CARGO) build --features dynamic-llvm
 	THINFARM=$(abspath $(or $(CARGO_TARGET_DIR),target))/debug/thinfarm \
 		$(CARGO) test --release --test suite -- cc_drop_in report telling
+
+# Resumable; PARTS="x86 dist arm64 riscv" runs some parts only. Says which packages it needs.
+test-kernel: build
+	$(CARGO) run --release --quiet -p thinfarm-kernel-test -- $(PARTS)
 
 parity: setup
 	$(CARGO) test --release --test parity -- --full

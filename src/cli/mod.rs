@@ -5,6 +5,7 @@ mod cc;
 mod doctor;
 mod explain;
 mod jobs;
+mod kbuild;
 mod option_args;
 mod pages;
 mod print;
@@ -33,6 +34,7 @@ enum Command {
     Backend(Box<backend::Backend>),
     Cc(cc::Cc),
     Explain(explain::Explain),
+    Kbuild(kbuild::Kbuild),
     Doctor(doctor::Doctor),
     Completions(pages::Completions),
     Man(pages::Man),
@@ -57,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Backend(backend) => backend.run(),
         Command::Cc(cc) => cc.run(),
         Command::Explain(explain) => explain.run(),
+        Command::Kbuild(kbuild) => kbuild.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),

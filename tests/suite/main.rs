@@ -12,6 +12,7 @@ mod fixture;
 mod incremental;
 mod interrupt;
 mod jobserver;
+mod kbuild;
 mod llvm_sets;
 mod naming;
 mod native_objects;

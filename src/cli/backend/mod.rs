@@ -107,7 +107,10 @@ impl Backend {
         let farm = jobs::farm(self.jobs).fail_fast(self.fail_fast);
         let threads = farm.threads_without_leave();
         let plan = self.plan()?;
-        telling::native(&plan, self.verbose);
+        // Who asks for the names of all objects has them there.
+        if self.objects.is_none() || self.verbose {
+            telling::native(&plan, self.verbose);
+        }
         let clang = self.verify_with.as_deref().map(verify::Clang::find).transpose();
         let clang = clang.map_err(|error| error.to_string())?;
         let watched = farm.clone();
