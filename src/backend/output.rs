@@ -14,17 +14,35 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use nix::errno::Errno;
 use tempfile::{Builder, NamedTempFile};
 
-/// The temporaries there are; `None` once [`abandon_outputs`] was called.
-static TEMPORARIES: Mutex<Option<BTreeSet<PathBuf>>> = Mutex::new(Some(BTreeSet::new()));
+/// The temporaries of this process.
+#[derive(Debug)]
+struct Temporaries {
+    paths: BTreeSet<PathBuf>,
+    /// [`abandon_outputs`] was called: there will be no others.
+    abandoned: bool,
+}
 
-fn known() -> MutexGuard<'static, Option<BTreeSet<PathBuf>>> {
+static TEMPORARIES: Mutex<Temporaries> = Mutex::new(Temporaries { paths: BTreeSet::new(), abandoned: false });
+
+fn known() -> MutexGuard<'static, Temporaries> {
     TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Those known, unless outputs were abandoned.
+fn usable() -> io::Result<MutexGuard<'static, Temporaries>> {
+    let known = known();
+    if known.abandoned { Err(ErrorKind::Interrupted.into()) } else { Ok(known) }
 }
 
 /// Removes every temporary and lets no further output be created or finished: for a process that
 /// is about to end before its jobs have.
+///
+/// A job that clang's own action runs opens its temporary by name, and may do so after this. So it is
+/// called again as the last thing of all.
 pub fn abandon_outputs() {
-    for path in known().take().into_iter().flatten() {
+    let mut known = known();
+    known.abandoned = true;
+    for path in &known.paths {
         // It may be renamed or removed already; there is nobody left to tell of anything else.
         let _ = fs::remove_file(path);
     }
@@ -108,8 +126,7 @@ impl OutputFile {
     }
 
     fn temporary(path: &Path) -> io::Result<NamedTempFile> {
-        let mut known = known();
-        let known = known.as_mut().ok_or(ErrorKind::Interrupted)?;
+        let mut known = usable()?;
         let file = Builder::new()
             .prefix(&prefix_of_temporaries(path, std::process::id()))
             .suffix(SUFFIX)
@@ -118,7 +135,7 @@ impl OutputFile {
             .tempfile_in(directory_of(path))
             // The error of a missing directory names the temporary, of which nobody has heard.
             .map_err(|error| without_path(&error))?;
-        known.insert(file.path().to_owned());
+        known.paths.insert(file.path().to_owned());
         Ok(file)
     }
 
@@ -161,10 +178,9 @@ impl OutputFile {
             Place::Temporary(file) => {
                 file.write_all(contents)?;
                 let size = file.as_file().metadata()?.len();
-                let mut known = known();
-                let known = known.as_mut().ok_or(ErrorKind::Interrupted)?;
+                let mut known = usable()?;
                 fs::rename(file.path(), &self.path)?;
-                known.remove(file.path());
+                known.paths.remove(file.path());
                 Ok(size)
             }
         }
@@ -174,9 +190,9 @@ impl OutputFile {
 impl Drop for OutputFile {
     fn drop(&mut self) {
         if let Place::Temporary(file) = &self.place
-            && let Some(known) = known().as_mut()
+            && let Ok(mut known) = usable()
         {
-            known.remove(file.path());
+            known.paths.remove(file.path());
         }
         // `NamedTempFile` removes the file itself; after a rename there is none.
     }

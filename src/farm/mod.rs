@@ -103,6 +103,7 @@ impl Farm {
         if let Some(jobserver) = &self.jobserver {
             jobserver.abandon();
         }
+        abandon_outputs();
     }
 
     /// Runs every job of `plan`, the largest first.

@@ -5,7 +5,7 @@ mod shadow;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::SystemTime;
 
 pub use difference::{Difference, first_difference};
 use shadow::Shadow;
@@ -137,14 +138,13 @@ impl Clang {
         // Names of outputs are recorded in objects, so clang must write to the same ones. A file is
         // whole at any time, thinfarm's or clang's, and thinfarm's at the end.
         let run = || -> io::Result<Vec<Option<Mismatch>>> {
-            let ours = files.iter().map(fs::read).collect::<io::Result<Vec<_>>>()?;
+            let ours = files.iter().map(|name| Ours::read(name)).collect::<io::Result<Vec<_>>>()?;
             let mut clang = Command::new(&self.found.path);
             if !directory.as_os_str().is_empty() {
                 clang.current_dir(&directory);
             }
             let output = clang.args(job.command.args()).output()?;
-            let settle =
-                |(name, ours): (&&Path, Vec<u8>)| settle(name, &ours, &directory.join(name), &output);
+            let settle = |(name, ours): (&&Path, Ours)| settle(name, &ours, &directory.join(name), &output);
             files.iter().zip(ours).map(settle).collect()
         };
         run().unwrap_or_else(|error| vec![Some(Mismatch::not_made(&job.output, error.to_string()))])
@@ -157,23 +157,37 @@ impl Mismatch {
     }
 }
 
+/// A file that thinfarm wrote.
+struct Ours {
+    bytes: Vec<u8>,
+    written: SystemTime,
+}
+
+impl Ours {
+    fn read(name: &Path) -> io::Result<Self> {
+        Ok(Self { bytes: fs::read(name)?, written: fs::metadata(name)?.modified()? })
+    }
+}
+
 /// Compares `ours`, called `name`, with what clang wrote to `place`, which may be the same file. If they
 /// differ, ours keeps its name and clang's is kept beside it.
-fn settle(name: &Path, ours: &[u8], place: &Path, clang: &Output) -> io::Result<Option<Mismatch>> {
+fn settle(name: &Path, ours: &Ours, place: &Path, clang: &Output) -> io::Result<Option<Mismatch>> {
     if !clang.status.success() {
         let told = String::from_utf8_lossy(&clang.stderr);
         let reason = format!("clang failed ({}): {}", clang.status, told.trim_end());
-        OutputFile::create(name)?.finish(ours)?;
+        OutputFile::create(name)?.finish(&ours.bytes)?;
         return Ok(Some(Mismatch::not_made(name, reason)));
     }
     let clangs = fs::read(place)?;
-    let Some(difference) = first_difference(&clangs, ours) else {
+    let Some(difference) = first_difference(&clangs, &ours.bytes) else {
+        // An object that was only looked at is as old as it was.
+        File::options().append(true).open(name)?.set_modified(ours.written)?;
         return Ok(None);
     };
     let mut theirs = OsString::from(name);
     theirs.push(".clang");
     let theirs = PathBuf::from(theirs);
     OutputFile::create(&theirs)?.finish(&clangs)?;
-    OutputFile::create(name)?.finish(ours)?;
+    OutputFile::create(name)?.finish(&ours.bytes)?;
     Ok(Some(Mismatch::Differs { ours: name.to_owned(), theirs, difference }))
 }

@@ -274,6 +274,8 @@ fn verification_is_of_all_objects() {
     edit(&link, "names.c", "square", "circle");
     let said = incremental(&link, &["--verify-with", "clang"]).succeeded();
     assert!(said.stderr.contains("1 objects") && said.stderr.contains("3 identical of 3"), "{said}");
+    // Objects that were only looked at are as they were.
+    compiles(&link, &[]);
 }
 
 /// Two runs that share a file each compile what they find stale, and leave a file of use.

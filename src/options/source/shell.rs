@@ -271,7 +271,10 @@ mod tests {
         assert_eq!(compiled("echo cc; (set -e; gen > x.h) && clang -c x.c"), is("clang", "-c x.c"));
         assert_eq!(compiled("tool -c x; aarch64-linux-gnu-clang-22 -c x.c").0, "aarch64-linux-gnu-clang-22");
         assert_eq!(compiled("my-wrapper -O2 -c x.c"), is("my-wrapper", "-O2 -c x.c"));
-        assert!(compile_command("clang-cl -c x.c; clang-tidy x.c; rustc --emit=obj x.rs; ld -r -o x.o y.o").is_none());
+        assert!(
+            compile_command("clang-cl -c x.c; clang-tidy x.c; rustc --emit=obj x.rs; ld -r -o x.o y.o")
+                .is_none()
+        );
     }
 
     #[test]
