@@ -21,7 +21,7 @@ Kernels with only CONFIG_LTO_CLANG_THIN (tested with 6.12); the tree stays as it
 
 Both work with O=DIR, V=1, make's jobserver and `make clean`, and compile only the objects that must be:
 those whose module, index, imports or options changed. THINFARM=PATH names the program if it is not on
-PATH. Kernel modules (.ko) are linked by lld as before.")]
+PATH. Kernel modules (.ko) are left to lld.")]
 pub(super) struct Kbuild {
     #[command(subcommand)]
     makefile: Makefile,

@@ -152,6 +152,16 @@ fn the_overlay_links_native_objects_of_what_is_needed() {
     assert!(!says(&said, "cmd_ld_vmlinux.o"), "made again because of V=1: {said}");
 }
 
+/// With CONFIG_MODULES, libraries are part of vmlinux.a.
+#[test]
+fn the_overlay_needs_no_libraries() {
+    let link = overlay_tree();
+    run(link.command(llvm_tool("llvm-ar")).args(["qDPST", "vmlinux.a", "names.o", "area.o"])).succeeded();
+    let said = run(overlaid(&link).arg("KBUILD_VMLINUX_LIBS=")).succeeded();
+    assert!(says(&said, "3 objects"), "{said}");
+    assert!(link.read("vmlinux.o").starts_with(b"\x7fELF"));
+}
+
 #[test]
 fn the_overlay_is_for_kernels_with_thinlto() {
     let link = overlay_tree();
