@@ -49,7 +49,7 @@ parity: setup
 
 # What `make test` does with 256 inputs for each property.
 fuzz: setup
-	PROPTEST_CASES=$(or $(CASES),200000) $(CARGO) test --release --lib -- any_ come_back shown split
+	PROPTEST_CASES=$(or $(CASES),200000) $(CARGO) test --release --lib -- any_ come_back damaged shown split
 
 bench: setup
 	$(CARGO) bench --bench backends

@@ -46,6 +46,8 @@ pub mod backend;
 pub mod cli;
 pub mod config;
 pub mod farm;
+#[cfg(test)]
+mod foreign;
 pub mod incremental;
 pub mod input;
 pub mod options;

@@ -125,6 +125,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_lld_wrote_is_read_however_damaged() {
+        for text in crate::foreign::damaged("module-ids") {
+            for id in text.lines() {
+                assert_eq!(Location::of(id).to_string(), id);
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn any_id_is_read_and_shown_as_it_was(id in "\\PC*") {

@@ -342,6 +342,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_tools_wrote_is_read_however_damaged() {
+        let texts = crate::foreign::damaged("compile-commands");
+        let read = texts.iter().filter(|text| {
+            let Ok(database) = parsed(text) else { return false };
+            let wanted = Wanted { module: "a.o", object: None, member: Some("a.c.o") };
+            database.command(wanted, || Some("a.c".to_owned())).is_ok()
+        });
+        assert!(read.count() > texts.len() / 20);
+    }
+
     fn json() -> impl Strategy<Value = String> {
         let leaf = prop_oneof![
             Just("null".to_owned()),

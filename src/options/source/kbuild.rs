@@ -134,6 +134,13 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_kernels_wrote_is_read_however_damaged() {
+        let texts = crate::foreign::damaged("kbuild");
+        let read = texts.iter().filter(|text| parse(text, Path::new("init/main.o"), "").is_some());
+        assert!(read.count() > texts.len() / 4);
+    }
+
     proptest! {
         #[test]
         fn any_file_is_read(text in "\\PC*", object in "\\PC{0,20}") {
