@@ -56,7 +56,8 @@ impl FromStr for PrefixReplace {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parts: Vec<&str> = text.split(';').collect();
         let (old, new, objects) = match parts[..] {
-            [old, new] => (old, new, new),
+            // An empty third part is none, as in lld.
+            [old, new] | [old, new, ""] => (old, new, new),
             [old, new, objects] => (old, new, objects),
             _ => return Err(NamingError { expected: "OLD;NEW", got: text.to_owned() }),
         };
@@ -209,6 +210,7 @@ mod tests {
 
     #[test]
     fn replacements_are_in_llds_form() {
+        assert_eq!("a;b;".parse::<PrefixReplace>(), "a;b".parse());
         assert!("obj/".parse::<PrefixReplace>().is_err());
         assert!("a;b;c;d".parse::<PrefixReplace>().is_err());
         assert!("a;b;c".parse::<SuffixReplace>().is_err());
