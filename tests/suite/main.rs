@@ -1,8 +1,9 @@
 //! What a user of the `thinfarm` binary can rely on, apart from the bytes of a good build (those are
 //! `tests/parity`): what bad input does, where files land, what is left behind, what `cc` shares with clang.
 //!
-//! Every test runs the built binary in a directory of its own, against clang and lld of the same LLVM, and
-//! only the farm of `llvm_sets`, which no command line makes, links LLVM. Set `THINFARM` to the path of another `thinfarm` to test that one instead.
+//! Every test runs the built binary in a directory of its own, against clang and lld of the same LLVM; only
+//! the farm of `llvm_sets`, whose worker programs no command line can choose, links LLVM. Set `THINFARM` to the
+//! path of another `thinfarm` to test that one instead.
 
 mod bad_archives;
 mod bad_input;
@@ -18,6 +19,7 @@ mod naming;
 mod native_objects;
 mod odd_inputs;
 mod own_options;
+mod precedence;
 mod report;
 mod side_by_side;
 mod telling;

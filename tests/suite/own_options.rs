@@ -2,12 +2,11 @@
 //! and the object compared with the one clang makes of that file's own flags.
 
 use std::fs;
-use std::path::Path;
 
 use crate::fixture::{Link, NATIVE, Said, llvm_tool, run};
 
 /// The modules of the link, each with flags that decide its bytes and differ from the others'.
-const OWN: [(&str, &[&str]); 3] = [
+pub const OWN: [(&str, &[&str]); 3] = [
     ("shape", &["-O3", "-ffunction-sections", "-fPIC"]),
     ("area", &["-O1", "-fPIC", "-mno-sse", "-mno-sse2"]),
     ("names", &["-Os", "-fdata-sections", "-fPIC", "-falign-loops=32"]),
@@ -41,7 +40,7 @@ fn compile(link: &Link, folder: &str, stem: &str, own: &[&str], more: &[&str]) {
 }
 
 /// A link whose modules are compiled each with its own flags and `more`.
-fn link(more: impl Fn(&str) -> Vec<String>) -> Link {
+pub fn link(more: impl Fn(&str) -> Vec<String>) -> Link {
     let link = Link::sources();
     for (stem, own) in OWN {
         let more = more(stem);
@@ -54,7 +53,7 @@ fn link(more: impl Fn(&str) -> Vec<String>) -> Link {
 
 /// The object clang makes of `module` with `flags`, in the directory of the link.
 #[track_caller]
-fn clangs(link: &Link, module: &str, flags: &[&str]) -> Vec<u8> {
+pub fn clangs(link: &Link, module: &str, flags: &[&str]) -> Vec<u8> {
     let index = format!("-fthinlto-index={module}.thinlto.bc");
     let mut clang = link.command(llvm_tool("clang"));
     clang.args(flags).args(["-fno-lto", "-x", "ir", &index, "-c", "-o", "clang.out", module]);
@@ -74,12 +73,12 @@ fn all_are_clangs(link: &Link) {
 }
 
 /// Runs the backends with options from `source` and with -O0 for whatever it does not know.
-fn backend(link: &Link, source: &str) -> Said {
+pub fn backend(link: &Link, source: &str) -> Said {
     link.thinfarm(&["backend", "--options", source, "--list", "list", "--", "-O0"])
 }
 
 /// The fragments that `clang -MJ` wrote, as a compilation database.
-fn write_database(link: &Link, path: &str, fragments: &[&str]) {
+pub fn write_database(link: &Link, path: &str, fragments: &[&str]) {
     let entries: String = fragments.iter().map(|name| String::from_utf8(link.read(name)).unwrap()).collect();
     link.write(path, format!("[{}]", entries.trim_end().trim_end_matches(',')));
 }
@@ -355,80 +354,4 @@ fn kbuild_keeps_commands_beside_the_objects() {
         "-Os",
     ]);
     assert!(!said.succeeded().stderr.contains("warning"));
-}
-
-#[test]
-fn a_module_that_no_source_knows_is_told_once_and_gets_what_is_given_for_all() {
-    let link = link(|_| Vec::new());
-    let said = backend(&link, "recorded").succeeded();
-    assert_eq!(said.stderr.matches("warning").count(), 1, "{said}");
-    assert!(said.stderr.contains("shape.o and 2 more"), "{said}");
-    assert!(link.read(&format!("names{NATIVE}")) == clangs(&link, "names.o", &["-O0"]));
-    let said =
-        link.thinfarm(&["backend", "--options", "recorded", "--missing-options", "error", "--list", "list"]);
-    said.failed_on("area.o", &["no options"], &[]);
-}
-
-/// Rules over sources, sources over what is given for all; the first source that knows a module counts.
-#[test]
-fn precedence() {
-    let link = link(|stem| match stem {
-        "names" => Vec::new(),
-        _ => vec!["-frecord-command-line".to_owned(), "-MJ".to_owned(), format!("{stem}.json")],
-    });
-    write_database(&link, "compile_commands.json", &["area.json"]);
-    let database = String::from_utf8(link.read("compile_commands.json")).unwrap();
-    link.write("compile_commands.json", database.replace("-O1", "-O2"));
-    link.write(
-        "thinfarm.toml",
-        "options = [\"compile-commands\", \"recorded\"]\nmissing-options = \"ignore\"\n\
-         [[rule]]\nmodules = [\"sh*.o\"]\nremove = [\"-ffunction-sections\", \"-O?\"]\nadd = [\"-O1\"]\n\
-         [[rule]]\nmodules = [\"nam*.o\"]\nreplace = [\"-Oz\", \"-fPIC\"]\n",
-    );
-    let is = |stem: &str, flags: &[&str]| {
-        let ours = link.read(&format!("{stem}{NATIVE}"));
-        assert!(ours == clangs(&link, &format!("{stem}.o"), flags), "{stem} was not compiled with {flags:?}");
-    };
-    // Found upwards from the working directory, which has no such file itself.
-    fs::create_dir(link.path("below")).unwrap();
-    link.thinfarm(&["backend", "--list", "list", "--", "-O0"]).succeeded();
-    is("shape", &["-fPIC", "-O1"]);
-    is("area", &["-O2", "-fPIC", "-mno-sse", "-mno-sse2"]);
-    is("names", &["-Oz", "-fPIC"]);
-
-    let explained = link.thinfarm(&["explain", "shape.o", "area.o", "names.o"]).succeeded();
-    for word in ["thinfarm.toml", "compile_commands.json", "!llvm.commandline of shape.o"] {
-        assert!(explained.stdout.contains(word), "no {word} in {explained}");
-    }
-    let mut below = crate::fixture::thinfarm();
-    let said = run(below.current_dir(link.path("below")).args(["explain", "../shape.o"])).succeeded();
-    assert!(said.stdout.contains("thinfarm.toml"), "{said}");
-
-    // What the command line asks for replaces the sources of the file; its rules stay.
-    link.thinfarm(&["backend", "--options", "recorded", "--list", "list", "--", "-O0"]).succeeded();
-    is("area", OWN[1].1);
-    is("shape", &["-fPIC", "-O1"]);
-    // Another file replaces all of it.
-    link.write("other.toml", "");
-    link.thinfarm(&["backend", "--config", "other.toml", "--list", "list", "--", "-O0"]).succeeded();
-    is("area", &["-O0"]);
-}
-
-#[test]
-fn what_cannot_be_used_is_told() {
-    let link = link(|_| Vec::new());
-    for (source, reasons) in
-        [("nonsense", &["kbuild, compile-commands"][..]), ("kbuild=x", &["takes no path"])]
-    {
-        let said = backend(&link, source);
-        assert_eq!(said.code, Some(2), "{said}");
-        assert!(reasons.iter().all(|reason| said.stderr.contains(reason)), "{said}");
-    }
-    backend(&link, "compile-commands=no/such").failed_on("no/such", &["No such file", "not found"], &[]);
-    backend(&link, "ninja").failed_on("build.ninja", &["ninja"], &[]);
-    link.write("compile_commands.json", "[{\"directory\": 3}]");
-    backend(&link, "compile-commands").failed_on("compile_commands.json", &["entry", "directory"], &[]);
-    link.write("thinfarm.toml", "[[rule]]\nmodule = [\"x\"]\n");
-    backend(&link, "recorded").failed_on("thinfarm.toml", &["module"], &[]);
-    assert!(Path::new(&link.path("list")).exists());
 }
