@@ -21,9 +21,9 @@ static uint32_t flagValue(const Module &M, StringRef Flag) {
   return Value ? static_cast<uint32_t>(Value->getZExtValue()) : 0;
 }
 
-// `!llvm.commandline`, `!llvm.ident`: nodes of one string each.
-static void readStrings(const Module &M, StringRef Name, rust::Vec<rust::String> &Texts) {
-  if (const NamedMDNode *Nodes = M.getNamedMetadata(Name))
+// `!llvm.commandline`: nodes of one string each.
+static void readCommandLines(const Module &M, rust::Vec<rust::String> &Texts) {
+  if (const NamedMDNode *Nodes = M.getNamedMetadata("llvm.commandline"))
     for (const MDNode *Node : Nodes->operands())
       if (auto *Text = Node->getNumOperands() ? dyn_cast<MDString>(Node->getOperand(0)) : nullptr)
         Texts.push_back(text(Text->getString()));
@@ -90,8 +90,7 @@ ModuleRecord BitcodeModule::record() const {
       return;
     }
     Record.source_file = text(M.getSourceFileName());
-    readStrings(M, "llvm.commandline", Record.command_lines);
-    readStrings(M, "llvm.ident", Record.idents);
+    readCommandLines(M, Record.command_lines);
     readEmbeddedCc1(M, Record.embedded_cc1);
     readCompileUnits(M, Record);
     readFunctions(M, Record);

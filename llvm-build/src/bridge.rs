@@ -270,8 +270,6 @@ pub(crate) mod ffi {
         embedded_cc1: Vec<String>,
         /// The directory that compile units of debug information name; empty without any.
         directory: String,
-        /// `!llvm.ident`: the compilers.
-        idents: Vec<String>,
         /// Target CPU of the first function that is defined; may be empty.
         target_cpu: String,
         /// Target features of that function, comma-separated.

@@ -12,13 +12,12 @@ use std::collections::HashMap;
 use std::io;
 use std::num::NonZero;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 pub use fingerprint::Change;
 use fingerprint::Fingerprint;
 use hashes::Hashes;
+use rayon::ThreadPoolBuilder;
+use rayon::prelude::*;
 use state::{Entry, State, Written};
 
 use crate::backend::JobError;
@@ -85,23 +84,11 @@ impl Incremental {
     }
 
     fn check_all(&self, plan: &Plan, threads: NonZero<usize>) -> Vec<(Option<Fingerprint>, Option<Change>)> {
-        let next = AtomicUsize::new(0);
-        let checked = Mutex::new(vec![(None, Some(Change::New)); plan.jobs.len()]);
-        thread::scope(|scope| {
-            for _ in 0..threads.get().min(plan.jobs.len()) {
-                scope.spawn(|| {
-                    loop {
-                        let position = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(job) = plan.jobs.get(position) else { return };
-                        let result = self.check(job);
-                        if let Ok(mut checked) = checked.lock() {
-                            checked[position] = result;
-                        }
-                    }
-                });
-            }
-        });
-        checked.into_inner().unwrap_or_default()
+        let check_all = || plan.jobs.par_iter().map(|job| self.check(job)).collect();
+        match ThreadPoolBuilder::new().num_threads(threads.get()).build() {
+            Ok(pool) => pool.install(check_all),
+            Err(_) => plan.jobs.iter().map(|job| self.check(job)).collect(),
+        }
     }
 
     /// What the job would be made of now, and why it has to run, if it has to.

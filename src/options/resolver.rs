@@ -66,11 +66,6 @@ impl Resolver {
         }
         Ok(Arc::new(command))
     }
-
-    /// How many different sets of codegen options there are so far.
-    pub fn option_sets(&self) -> usize {
-        self.sets.len()
-    }
 }
 
 fn names_files_after_the_job(files: &JobFiles) -> bool {

@@ -41,6 +41,8 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use anyhow::{Result, ensure};
+
 pub use corpus::{Corpus, Sources, zstd_program};
 pub use front_end::{Language, Source, compile, front_end};
 pub use invocation::Invocation;
@@ -66,4 +68,21 @@ pub fn products_dir() -> PathBuf {
 /// How many front ends to run at once when nobody says otherwise: the cores this process may use.
 pub fn default_jobs() -> usize {
     thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// `$THINFARM`, or what `cargo build --release` made.
+///
+/// # Errors
+/// There is no such program.
+pub fn thinfarm_program() -> Result<PathBuf> {
+    let thinfarm = match env::var_os("THINFARM") {
+        Some(path) => std::path::absolute(path)?,
+        None => target_dir().join("release/thinfarm"),
+    };
+    ensure!(
+        thinfarm.is_file(),
+        "there is no {}; run `cargo build --release`, or set THINFARM to the program",
+        thinfarm.display()
+    );
+    Ok(thinfarm)
 }

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail, ensure};
-use thinfarm_corpora::{Invocation, Toolchain, default_jobs};
+use thinfarm_corpora::{Invocation, Toolchain, default_jobs, thinfarm_program};
 
 use crate::changes::Changed;
 use crate::oracle::{self, Compiled};
-use crate::tree::{Build, thinfarm};
+use crate::tree::Build;
 
 /// Few files import from it, and it from none.
 const CHANGED: &str = "lib/ctype";
@@ -61,7 +61,7 @@ impl Harness {
         fs::create_dir_all(&makefiles)?;
         fs::write(makefiles.join("overlay.mk"), include_str!("../makefiles/overlay.mk"))?;
         fs::write(makefiles.join("Makefile.stages"), include_str!("../makefiles/Makefile.stages"))?;
-        let tested = Invocation::new(thinfarm()?, "/").args(["kbuild", "makefile"]).capture()?.stdout;
+        let tested = Invocation::new(thinfarm_program()?, "/").args(["kbuild", "makefile"]).capture()?.stdout;
         fs::write(makefiles.join("Makefile.thinlto"), tested)?;
         let source = build.sources.join(CHANGED).with_extension("c");
         Ok(Harness { build, makefiles, source })

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use thinfarm_corpora::{Invocation, Toolchain, default_jobs, target_dir};
+use thinfarm_corpora::{Invocation, Toolchain, default_jobs, target_dir, thinfarm_program};
 
 use crate::oracle::Compiled;
 
@@ -141,7 +141,7 @@ impl Build {
     /// Builds `goal` with thinfarm doing the backends, as a person does: MAKEFILES names the overlay.
     pub fn make_with_overlay(&self, goal: &str) -> Result<()> {
         let overlay = self.dir.with_file_name("thinfarm.mk");
-        let text = Invocation::new(thinfarm()?, "/").args(["kbuild", "overlay"]).capture()?.stdout;
+        let text = Invocation::new(thinfarm_program()?, "/").args(["kbuild", "overlay"]).capture()?.stdout;
         fs::write(&overlay, text).with_context(|| format!("cannot write {}", overlay.display()))?;
         let command = self.make(&overlay)?.arg(format!("-j{}", default_jobs())).arg(goal);
         println!("  $ {command}");
@@ -157,7 +157,7 @@ impl Build {
     /// The kernel's make with `makefiles` read first.
     pub fn make(&self, makefiles: &Path) -> Result<Invocation> {
         let assignment = [("MAKEFILES", makefiles.to_owned())];
-        Ok(self.make_in(&assignment).arg(format!("THINFARM={}", thinfarm()?.display())))
+        Ok(self.make_in(&assignment).arg(format!("THINFARM={}", thinfarm_program()?.display())))
     }
 
     fn kernel_make(&self) -> Invocation {
@@ -190,18 +190,4 @@ impl Build {
         }
         Ok(modules)
     }
-}
-
-/// `$THINFARM`, or what `cargo build --release` made.
-pub fn thinfarm() -> Result<PathBuf> {
-    let thinfarm = match std::env::var_os("THINFARM") {
-        Some(path) => std::path::absolute(path)?,
-        None => target_dir().join("release/thinfarm"),
-    };
-    ensure!(
-        thinfarm.is_file(),
-        "there is no {}; run `cargo build --release`, or set THINFARM to the program",
-        thinfarm.display()
-    );
-    Ok(thinfarm)
 }

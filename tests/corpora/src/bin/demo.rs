@@ -15,9 +15,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use thinfarm_corpora::{
-    Corpus, Invocation, ThinLink, Toolchain, compile, default_jobs, front_end, target_dir, zstd_program,
+    Corpus, Invocation, ThinLink, Toolchain, compile, default_jobs, front_end, target_dir, thinfarm_program,
+    zstd_program,
 };
 
 /// zstd's own choice; the backends are given the same.
@@ -25,7 +26,7 @@ const CODEGEN_FLAGS: [&str; 1] = ["-O3"];
 
 fn main() -> Result<()> {
     let toolchain = Toolchain::find()?;
-    let thinfarm = find_thinfarm()?;
+    let thinfarm = thinfarm_program()?;
     let mut demo = Demo::new(target_dir().join("demo"))?;
     println!("zstd's command-line program, by LLVM {}, in {}\n", toolchain.version, demo.dir.display());
     let objects = demo.front_ends(&toolchain)?;
@@ -34,20 +35,6 @@ fn main() -> Result<()> {
     demo.final_link(&toolchain, &native_objects)?;
     demo.run_program()?;
     demo.write_script()
-}
-
-/// `$THINFARM`, or what `cargo build --release` made.
-fn find_thinfarm() -> Result<PathBuf> {
-    let thinfarm = match env::var_os("THINFARM") {
-        Some(path) => std::path::absolute(path)?,
-        None => target_dir().join("release/thinfarm"),
-    };
-    ensure!(
-        thinfarm.is_file(),
-        "there is no {}; run `cargo build --release`, or set THINFARM to the program",
-        thinfarm.display()
-    );
-    Ok(thinfarm)
 }
 
 /// The stages, and the commands they have run so far.
