@@ -10,7 +10,6 @@
 //! beside what they made, so that a reader can repeat them by hand.
 
 use std::collections::BTreeSet;
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
