@@ -2,6 +2,8 @@
 
 #[path = "build/link.rs"]
 mod link;
+#[path = "build/lld.rs"]
+mod lld;
 #[path = "build/locate.rs"]
 mod locate;
 
@@ -13,6 +15,8 @@ const SOURCES: &[&str] = &[
     "cpp/diagnostics.cpp",
     "cpp/driver.cpp",
     "cpp/flags.cpp",
+    "cpp/link_options.cpp",
+    "cpp/lld.cpp",
     "cpp/options.cpp",
     "cpp/process.cpp",
     "cpp/recorded.cpp",
@@ -49,6 +53,7 @@ fn main() {
     for path in ["build.rs", "build", "cpp", "src/bridge.rs"] {
         println!("cargo::rerun-if-changed={path}");
     }
+    lld::link(&llvm);
     if env::var_os("CARGO_FEATURE_DYNAMIC_LLVM").is_some() {
         link::dynamic_llvm(&llvm);
     } else {

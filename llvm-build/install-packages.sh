@@ -20,8 +20,8 @@ stop() {
     say "$1"
     cat >&2 <<EOF
 Install these by the means of this system, then run make again:
-  LLVM $major with headers and static libraries, those of clang and Polly among them
-                          (Debian: llvm-$major-dev libclang-$major-dev libpolly-$major-dev)
+  LLVM $major with headers and static libraries, those of clang, lld and Polly among them
+                          (Debian: llvm-$major-dev libclang-$major-dev liblld-$major-dev libpolly-$major-dev)
   clang $major and lld $major     (Debian: clang-$major lld-$major)
   a C++17 compiler, make  (Debian: g++ make)
   CMake and ninja, for the tests  (Debian: cmake ninja-build)
@@ -43,7 +43,7 @@ wanted_packages() {
     printf '%s\n' g++ make cmake ninja-build
     if [ -z "$prefix" ]; then
         printf '%s\n' "llvm-$major-dev" "libclang-$major-dev" "libpolly-$major-dev" "clang-$major" \
-            "lld-$major" zlib1g-dev libzstd-dev libxml2-dev libz3-dev
+            "lld-$major" "liblld-$major-dev" zlib1g-dev libzstd-dev libxml2-dev libz3-dev
         return
     fi
     [ -x "$prefix/bin/clang" ] || echo "clang-$major"

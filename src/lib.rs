@@ -50,6 +50,7 @@ pub mod farm;
 mod foreign;
 pub mod incremental;
 pub mod input;
+pub mod link;
 pub mod options;
 pub mod plan;
 pub mod report;

@@ -29,6 +29,7 @@ const COMPONENTS: &[&str] = &[
     "passes",
     "extensions",
     "coverage",
+    "dtlto",
     "frontenddriver",
     "frontendhlsl",
     "frontendoffloading",

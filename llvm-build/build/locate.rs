@@ -35,8 +35,8 @@ impl fmt::Display for NotFound {
         write!(
             f,
             "On Debian and Ubuntu, llvm-build/install-packages.sh installs what is needed:\n  \
-             llvm-{MAJOR}-dev clang-{MAJOR} lld-{MAJOR} libclang-{MAJOR}-dev libpolly-{MAJOR}-dev\n\
-             Elsewhere install LLVM {MAJOR} with its static LLVM, clang and Polly libraries and set \
+             llvm-{MAJOR}-dev clang-{MAJOR} lld-{MAJOR} libclang-{MAJOR}-dev liblld-{MAJOR}-dev libpolly-{MAJOR}-dev\n\
+             Elsewhere install LLVM {MAJOR} with its static LLVM, clang, lld and Polly libraries and set \
              {PREFIX_VARIABLE} to its prefix."
         )
     }

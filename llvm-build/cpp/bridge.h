@@ -18,12 +18,14 @@
 
 namespace thinfarm {
 
+struct Argument;
 struct BackendFlags;
 struct Cc1Outcome;
 struct CodegenOptions;
 struct DriverOutcome;
 struct Imports;
 struct JobFiles;
+struct LinkBackends;
 struct ModuleFacts;
 struct ModuleRecord;
 struct StageTimes;
@@ -99,6 +101,11 @@ std::unique_ptr<BackendResult>
 run_clang_action(rust::Slice<const rust::String> Cc1,
                  rust::Slice<const uint8_t> Module, rust::Str Output,
                  rust::Str SplitDwarfOutput);
+
+rust::Vec<Argument> expand_response_files(rust::Slice<const Argument> Args);
+bool link(rust::Slice<const Argument> Args, LinkBackends &Backends);
+void exit_as_lld(int32_t Code);
+rust::String lld_version();
 
 } // namespace thinfarm
 

@@ -38,6 +38,7 @@ inline constexpr Name<llvm::ThreadModel::Model> ThreadModels[] = {
 
 inline constexpr Name<llvm::FPOpFusion::FPOpFusionMode> FpOpFusions[] = {
     {llvm::FPOpFusion::Standard, "standard"},
+    {llvm::FPOpFusion::Strict, "strict"},
     {llvm::FPOpFusion::Fast, "fast"},
 };
 

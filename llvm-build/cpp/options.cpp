@@ -172,6 +172,7 @@ static void readOptions(const CompilerInvocation &CI, CodegenOptions &O) {
     O.features.push_back(text(Feature));
   O.abi = text(Target.ABI);
   O.optimization_level = CG.OptimizationLevel;
+  O.codegen_level = CG.OptimizationLevel;
   O.relocation_model = text(word(RelocationModels, CG.RelocationModel));
   O.code_model = text(CG.CodeModel.empty() ? "default" : StringRef(CG.CodeModel));
   readTargetOptions(CI, O);

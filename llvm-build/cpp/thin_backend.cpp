@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "diagnostics.h"
 #include "guard.h"
+#include "link.h"
 #include "llvm-build/src/bridge.rs.h"
 #include "names.h"
 
@@ -22,6 +23,7 @@
 #include "llvm/Support/Caching.h"
 #include "llvm/Support/CodeGen.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/TimeProfiler.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/IPO/FunctionImport.h"
 
@@ -288,7 +290,7 @@ static void fillConfig(const CodegenOptions &O, const JobFiles &F, lto::Config &
     Conf.CodeModel = value(CodeModels, ref(O.code_model));
   Conf.RelocModel = value(RelocationModels, ref(O.relocation_model));
   Conf.OptLevel = O.optimization_level;
-  Conf.CGOptLevel = *CodeGenOpt::getLevel(O.optimization_level);
+  Conf.CGOptLevel = *CodeGenOpt::getLevel(O.codegen_level);
   fillTargetOptions(O, F, Conf.Options);
   fillMCOptions(O, F, Conf.Options.MCOptions);
   Conf.SampleProfile = str(O.sample_profile);
@@ -311,15 +313,56 @@ static void fillConfig(const CodegenOptions &O, const JobFiles &F, lto::Config &
 
 // --- The job
 
+// Both, one after the other; an empty one is none.
+static lto::Config::ModuleHookFn both(lto::Config::ModuleHookFn First,
+                                      lto::Config::ModuleHookFn Second) {
+  if (!First || !Second)
+    return First ? First : Second;
+  return [=](unsigned Task, const llvm::Module &M) { return First(Task, M) && Second(Task, M); };
+}
+
+// What lld wants of all jobs besides their objects: modules between the stages (--save-temps writes them), and
+// fewer warnings.
+static void followLink(lto::Config &Conf) {
+  const lto::Config *Link = configOfLink();
+  if (!Link)
+    return;
+  Conf.PGOWarnMismatch = Link->PGOWarnMismatch;
+  for (auto Hook : {&lto::Config::PreOptModuleHook, &lto::Config::PostPromoteModuleHook,
+                    &lto::Config::PostInternalizeModuleHook, &lto::Config::PostImportModuleHook,
+                    &lto::Config::PostOptModuleHook, &lto::Config::PreCodeGenModuleHook})
+    Conf.*Hook = both(Link->*Hook, Conf.*Hook);
+}
+
+// This thread's part of lld's --time-trace.
+class TimeTrace {
+public:
+  TimeTrace() : Link(configOfLink()) {
+    if (isOn())
+      timeTraceProfilerInitialize(Link->TimeTraceGranularity, "thin backend");
+  }
+  ~TimeTrace() {
+    if (isOn())
+      timeTraceProfilerFinishThread();
+  }
+
+private:
+  bool isOn() const { return Link && Link->TimeTraceEnabled; }
+
+  const lto::Config *Link;
+};
+
 static void runJob(const BitcodeModule &Module, const SummaryIndex &Index, ImportMap &Imports,
                    const CodegenOptions &Options, const JobFiles &Files,
                    BackendDiagnostics &Diagnostics, LLVMContext &Context, BackendResult &Result) {
+  TimeTrace Trace;
   StageClock Clock;
   StageTimes &Times = *Result.Times;
 
   Context.enableDebugTypeODRUniquing();
   // clang keeps names of values in case textual IR is read or written; no object depends on them.
-  Context.setDiscardValueNames(true);
+  const lto::Config *Link = configOfLink();
+  Context.setDiscardValueNames(!Link || Link->ShouldDiscardValueNames);
   Expected<std::unique_ptr<llvm::Module>> Loaded =
       llvm::BitcodeModule(*Module.Thin).parseModule(Context);
   if (!Loaded) {
@@ -356,6 +399,7 @@ static void runJob(const BitcodeModule &Module, const SummaryIndex &Index, Impor
     Clock.end(Times.optimise);
     return true;
   };
+  followLink(Conf);
   auto AddStream = [&](size_t, const Twine &) {
     return std::make_unique<CachedFileStream>(std::make_unique<raw_svector_ostream>(Result.Object),
                                               str(Files.object_filename_for_debug));

@@ -1,6 +1,8 @@
 //! The declarations both sides of the bridge share; everything that crosses is plain data or an
 //! opaque handle, and errors are values (no C++ exception ever reaches Rust).
 
+use crate::lld::LinkBackends;
+
 #[cxx::bridge(namespace = "thinfarm")]
 #[allow(clippy::too_many_arguments)]
 pub(crate) mod ffi {
@@ -31,6 +33,8 @@ pub(crate) mod ffi {
         abi: String,
         /// `-O0` to `-O3`; -Os and -Oz are 2.
         optimization_level: u32,
+        /// That of code generation; only lld (`--lto-CGO`) has another than `optimization_level`.
+        codegen_level: u32,
         /// `static`, `pic`, `dynamic-no-pic`, `ropi`, `rwpi`, `ropi-rwpi`.
         relocation_model: String,
         /// `tiny`, `small`, `kernel`, `medium`, `large`, or `default`: the module's or target's own.
@@ -39,7 +43,7 @@ pub(crate) mod ffi {
         thread_model: String,
         /// `soft`, `softfp`, `hard`, or empty.
         float_abi: String,
-        /// How far the backend fuses floating-point operations: `standard` or `fast`.
+        /// How far the backend fuses floating-point operations: `standard` or `fast`; `strict` from lld only.
         fp_op_fusion: String,
         /// `-fbinutils-version=`, for example `2.35`; empty for the newest known.
         binutils_version: String,
@@ -319,6 +323,77 @@ pub(crate) mod ffi {
         codegen: StageTime,
     }
 
+    /// One argument of a command line, which need not be UTF-8.
+    #[derive(Clone, Debug, Default)]
+    pub struct Argument {
+        /// As the kernel passed it, without the final zero.
+        bytes: Vec<u8>,
+    }
+
+    /// What lld decided about the ThinLTO backends of a link.
+    #[derive(Clone, Debug)]
+    pub struct LinkConfig {
+        /// lld's `llvm::lto::Config`. Without a triple, which is each module's, and without `llvm_args`; an
+        /// empty relocation model is each module's.
+        codegen: CodegenOptions,
+        /// `--plugin-opt=dwo_dir=`.
+        dwo_directory: String,
+        /// All modules are compiled: no `--thinlto-single-module=`.
+        is_whole: bool,
+        /// `--thinlto-jobs=` or `--threads=`; 0 without.
+        threads: u32,
+        /// `--thinlto-cache-dir=`.
+        cache_directory: String,
+        /// An option that only LLVM's own backends can honour; empty without one.
+        only_own_backends: String,
+    }
+
+    /// How the backends of a link begin.
+    #[derive(Clone, Debug, Default)]
+    pub struct LinkBeginning {
+        /// Where the indexes go.
+        directory: String,
+        /// LLVM's own backends are to do the work.
+        is_left_to_llvm: bool,
+        /// Why the link fails; empty if it does not.
+        failure: String,
+    }
+
+    /// One backend job of a link.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct LinkJob {
+        /// LLVM's number of the job, which is the place of its object in the link.
+        task: u32,
+        /// The module id.
+        module: String,
+        /// The index, a file.
+        index: String,
+    }
+
+    /// What a backend job of a link made.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct LinkObject {
+        /// See [`LinkJob::task`].
+        task: u32,
+        /// See [`LinkJob::module`].
+        module: String,
+        /// The native object, a file.
+        path: String,
+    }
+
+    extern "Rust" {
+        /// Who makes native objects for a link.
+        type LinkBackends<'a>;
+
+        /// The thin link begins.
+        fn begin(self: &mut LinkBackends<'_>, config: &LinkConfig) -> LinkBeginning;
+        /// Makes the objects; returns why there are not all of them, or nothing.
+        fn compile(self: &mut LinkBackends<'_>, jobs: &Vec<LinkJob>, objects: &mut Vec<LinkObject>)
+        -> String;
+        /// lld has the objects.
+        fn finish(self: &mut LinkBackends<'_>);
+    }
+
     unsafe extern "C++" {
         include!("llvm-build/cpp/bridge.h");
 
@@ -377,6 +452,15 @@ pub(crate) mod ffi {
             output: &str,
             split_dwarf_output: &str,
         ) -> UniquePtr<BackendResult>;
+
+        /// Replaces `@FILE` by the arguments in it, as lld does.
+        fn expand_response_files(args: &[Argument]) -> Vec<Argument>;
+        /// Whether `ld.lld ARGS` succeeded; fatal errors of lld end the process.
+        fn link(args: &[Argument], backends: &mut LinkBackends<'_>) -> bool;
+        /// Ends the process as lld does, without running destructors.
+        fn exit_as_lld(code: i32);
+        /// lld's version line, for example `Debian LLD 22.1.8`.
+        fn lld_version() -> String;
 
         fn ok(self: &BackendResult) -> bool;
         fn crashed(self: &BackendResult) -> bool;

@@ -13,16 +13,21 @@ mod bitcode;
 mod bridge;
 mod command;
 mod jobserver;
+mod lld;
 mod mapped;
 mod process;
 
 pub use backend::{Compiled, Failure, compile_with_clang_action, compile_with_thin_backend};
 pub use bitcode::{Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, is_native_object};
-pub use bridge::ffi::{CodegenOptions, Imports, JobFiles, ModuleFacts, ModuleRecord, StageTime, StageTimes};
+pub use bridge::ffi::{
+    CodegenOptions, Imports, JobFiles, LinkConfig, LinkJob, LinkObject, ModuleFacts, ModuleRecord, StageTime,
+    StageTimes,
+};
 pub use command::{
     BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, backend_flags, drive, option_groups, parse_cc1,
 };
 pub use jobserver::inherited_jobserver;
+pub use lld::{Backends, exit_as_lld, expand_response_files, link, lld_version};
 pub use mapped::Mapped;
 pub use process::{
     LLVM_MAJOR, build_bindir, build_version, clang_version, initialize, llvm_version, set_llvm_args,

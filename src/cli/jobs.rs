@@ -23,5 +23,11 @@ pub(super) fn farm(jobs: Option<NonZero<usize>>) -> Farm {
     .worker_program(WORKER_PROGRAM)
 }
 
+/// A farm for a linker: as [`farm`], but a jobserver that make does not let it have is no news, since builds
+/// run linkers without `+`.
+pub(super) fn farm_of_linker() -> Farm {
+    Farm::default().jobserver(Jobserver::inherited().unwrap_or_default()).worker_program(WORKER_PROGRAM)
+}
+
 /// This very program, even if its file was replaced since it was started.
 const WORKER_PROGRAM: &str = "/proc/self/exe";

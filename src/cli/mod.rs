@@ -6,12 +6,14 @@ mod doctor;
 mod explain;
 mod jobs;
 mod kbuild;
+mod ld;
 mod option_args;
 mod pages;
 mod print;
 mod progress;
 mod response;
 mod signals;
+mod telling;
 mod worker;
 
 use std::process::ExitCode;
@@ -46,6 +48,9 @@ fn long_version() -> String {
 
 /// The `thinfarm` program.
 pub fn main() -> ExitCode {
+    if let Some(code) = ld::run_if_called() {
+        return code;
+    }
     // Not a command for people: no help, page or completion knows it.
     if std::env::args_os().nth(1).is_some_and(|command| command == "worker") {
         return worker::run();

@@ -1,6 +1,6 @@
 //! The arguments that say where options come from, the same for every subcommand that compiles.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -30,36 +30,47 @@ pub(super) struct OptionArgs {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Policy {
+pub(super) enum Policy {
     Error,
     Warn,
     Ignore,
 }
 
+impl From<Policy> for MissingOptions {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::Error => Self::Error,
+            Policy::Warn => Self::Warn,
+            Policy::Ignore => Self::Ignore,
+        }
+    }
+}
+
 impl OptionArgs {
     /// The sources that were asked for, on the command line or in the configuration.
     pub(super) fn sources(&self) -> Result<Sources, String> {
-        let config = match &self.config {
-            Some(path) => Some(Config::read(path).map_err(|error| error.to_string())?),
-            None => Config::find().map_err(|error| error.to_string())?,
-        };
-        let config = config.unwrap_or_default();
+        let config = configuration(self.config.as_deref())?;
         let names = if self.sources.is_empty() { &config.sources } else { &self.sources };
-        let policy = match self.missing_options {
-            Some(Policy::Error) => MissingOptions::Error,
-            Some(Policy::Warn) => MissingOptions::Warn,
-            Some(Policy::Ignore) => MissingOptions::Ignore,
-            None => config.missing_options.unwrap_or_else(|| default_policy(names)),
-        };
+        let policy = self.missing_options.map(MissingOptions::from).or(config.missing_options);
+        let policy = policy.unwrap_or_else(|| default_policy(names));
         let sources = Sources::given(self.flags.clone());
         let sources = sources.with(names, policy).map_err(|error| error.to_string())?;
         Ok(sources.with_rules(config.rules))
     }
 }
 
+/// The configuration in `path`, or that which is found.
+pub(super) fn configuration(path: Option<&Path>) -> Result<Config, String> {
+    let config = match path {
+        Some(path) => Some(Config::read(path).map_err(|error| error.to_string())?),
+        None => Config::find().map_err(|error| error.to_string())?,
+    };
+    Ok(config.unwrap_or_default())
+}
+
 /// A kernel's objects are useless without their options, `-mcmodel=kernel` for example; where else a
 /// few files are missing, what is given for all may well be right.
-fn default_policy(names: &[SourceName]) -> MissingOptions {
+pub(super) fn default_policy(names: &[SourceName]) -> MissingOptions {
     if names.contains(&SourceName::Kbuild) { MissingOptions::Error } else { MissingOptions::Warn }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Progress {
     verbose: bool,
     /// Whether a job's diagnostics name its object: several jobs report to one terminal.
     named: bool,
+    /// Whether nothing tells that a run goes on.
+    is_quiet: bool,
 }
 
 impl Progress {
@@ -27,13 +29,18 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(Some(jobs as u64), ProgressDrawTarget::stderr());
         let style = "[{pos}/{len}] {wide_msg} {elapsed}";
         bar.set_style(ProgressStyle::with_template(style).expect("a template known to be right"));
-        Self { bar, done: 0, last_line: Instant::now(), verbose, named: true }
+        Self { bar, done: 0, last_line: Instant::now(), verbose, named: true, is_quiet: false }
+    }
+
+    /// For a link, which says nothing that is no news: a bar on a terminal, lines if they are asked for.
+    pub(super) fn of_link(jobs: usize, verbose: bool) -> Self {
+        Self { is_quiet: !verbose, ..Self::new(jobs, verbose) }
     }
 
     /// For a single job, whose diagnostics stand alone as clang's do.
     pub(super) fn silent() -> Self {
         let bar = ProgressBar::hidden();
-        Self { bar, done: 0, last_line: Instant::now(), verbose: false, named: false }
+        Self { bar, done: 0, last_line: Instant::now(), verbose: false, named: false, is_quiet: true }
     }
 
     pub(super) fn hear(&mut self, event: &Event<'_>) {
@@ -68,7 +75,7 @@ impl Progress {
     }
 
     fn line(&mut self, module: &str, report: &JobReport) {
-        if !self.named {
+        if self.is_quiet {
             return;
         }
         let due = self.bar.is_hidden() && self.last_line.elapsed() >= PLAIN_EVERY;

@@ -18,8 +18,8 @@ use crossbeam_channel::{Sender, unbounded};
 pub use event::Event;
 pub use jobserver::Jobserver;
 use jobserver::{Permits, park};
-pub use process::FarmError;
 use process::Turn;
+pub use process::{FarmError, llvm_has};
 pub use worker::serve;
 use worker::{Children, Workers};
 

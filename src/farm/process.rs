@@ -92,6 +92,13 @@ pub(super) fn take_turn(
     Ok(Turn { known, trusts_debug_info })
 }
 
+/// Says which `-mllvm` options this process has already, because somebody else gave them to LLVM: lld, when it
+/// runs in it. To be called before any job runs.
+pub fn llvm_has(args: Vec<String>) {
+    llvm_build::initialize();
+    known_llvm_args().get_or_insert(args);
+}
+
 /// Gives LLVM the options of a process that has run no job and will run no others.
 pub(super) fn set_llvm_args(args: &[String]) -> Result<(), FarmError> {
     *known_llvm_args() = Some(give_llvm(args)?);

@@ -77,6 +77,15 @@ impl CompileCommand {
         let mut command = Self { files, flags, form, is_elsewhere, clang, ..Self::default() };
         // A missing module is the loader's error, which names it for one job of many.
         command.resolve(/* check_inputs */ false)?;
+        if let Some(codegen) = &options.codegen {
+            let said = command.codegen().as_ref().clone();
+            let mut codegen =
+                CodegenOptions { triple: said.triple, llvm_args: said.llvm_args, ..codegen.as_ref().clone() };
+            if codegen.relocation_model.is_empty() {
+                codegen.relocation_model = said.relocation_model;
+            }
+            command.options = Some(Arc::new(codegen));
+        }
         Ok(command)
     }
 

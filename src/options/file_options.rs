@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use llvm_build::CodegenOptions;
+
 /// The options of one file, ready for a backend: what resolves to the same command for every module.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FileOptions {
@@ -13,11 +15,13 @@ pub struct FileOptions {
     /// Where the front end ran, if that is not the working directory of this process. The paths in
     /// `flags` do not depend on it.
     pub directory: Option<Arc<Path>>,
+    /// What a linker decided, which replaces what `flags` say but the triple and LLVM's options.
+    pub codegen: Option<Arc<CodegenOptions>>,
 }
 
 impl FileOptions {
     /// Options given by hand, for the working directory of this process.
     pub fn given(flags: impl Into<Arc<[String]>>) -> Self {
-        Self { flags: flags.into(), splits_dwarf: false, directory: None }
+        Self { flags: flags.into(), ..Self::default() }
     }
 }

@@ -5,6 +5,7 @@
 
 mod command;
 mod file_options;
+mod link_line;
 mod origin;
 mod resolver;
 pub mod source;
@@ -12,6 +13,7 @@ mod sources;
 
 pub use command::CompileCommand;
 pub use file_options::FileOptions;
+pub use link_line::LinkLine;
 pub use llvm_build::{CodegenOptions, CommandError, JobFiles};
 pub use origin::{Explained, Origin, explain};
 pub use resolver::Resolver;

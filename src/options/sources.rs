@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use llvm_build::{ModuleRecord, backend_flags, option_groups};
 
-use super::FileOptions;
 use super::source::compile_commands::Wanted;
 use super::source::{self, CompileCommands, Kept, SourceError};
+use super::{FileOptions, LinkLine};
 use crate::config::Rule;
 use crate::input::{Archives, Location, Modules};
 
@@ -31,6 +31,9 @@ pub enum SourceName {
 }
 
 impl SourceName {
+    /// Those that are part of an object or lie beside it, so that they can only be its own.
+    pub const OWN: [Self; 2] = [Self::Recorded, Self::Kbuild];
+
     /// The same, with a relative path taken as relative to `directory`.
     #[must_use]
     pub fn below(self, directory: &Path) -> Self {
@@ -110,6 +113,8 @@ pub struct Sources {
     sources: Vec<Source>,
     /// For modules that no source knows.
     given: Arc<[String]>,
+    /// That of a link says more for them, and something for all.
+    link: Option<LinkLine>,
     rules: Vec<Rule>,
     policy: MissingOptions,
     missing: Vec<String>,
@@ -124,12 +129,16 @@ pub struct Sources {
 /// Begins the provenance of options that are given for all modules.
 const GIVEN: &str = "the command line, after --";
 
+/// The provenance of options that lld decides about.
+const LINK: &str = "the link";
+
 impl Sources {
     /// The same `flags` of clang for all modules.
     pub fn given(flags: impl Into<Arc<[String]>>) -> Self {
         Self {
             sources: Vec::new(),
             given: flags.into(),
+            link: None,
             rules: Vec::new(),
             policy: MissingOptions::Ignore,
             missing: Vec::new(),
@@ -168,6 +177,12 @@ impl Sources {
         Self { rules, ..self }
     }
 
+    /// Compiles for the link of `line`: modules that no source knows as lld would.
+    #[must_use]
+    pub fn with_link(self, line: LinkLine) -> Self {
+        Self { link: Some(line), ..self }
+    }
+
     /// The options of `module`, and where they come from.
     ///
     /// # Errors
@@ -184,11 +199,23 @@ impl Sources {
             }
         }
         let known = found.is_some();
-        let (options, source) = match found {
+        let link_defaults = match &self.link {
+            Some(line) if !known => asked.link_defaults(line),
+            _ => None,
+        };
+        let (mut options, source) = match found {
             Some(Found::Kept(kept)) => self.backend_options(kept)?,
             Some(Found::Options(flags, source)) => (FileOptions::given(flags), source),
-            None => (FileOptions::given(self.given.clone()), GIVEN.to_owned()),
+            None => match link_defaults {
+                Some(defaults) => (defaults, LINK.to_owned()),
+                None => (FileOptions::given(self.given.clone()), GIVEN.to_owned()),
+            },
         };
+        if let Some(line) = &self.link
+            && known
+        {
+            line.apply_to(&mut options);
+        }
         // A module that cannot be read fails by itself, for a better reason.
         if !known && !self.sources.is_empty() && self.modules.reading().open(module).is_ok() {
             self.missing.push(module.to_owned());
@@ -223,7 +250,7 @@ impl Sources {
             .map_err(|error| SourceError::Flags { found_in: kept.found_in.clone(), error })?;
         let splits_dwarf = flags.splits_dwarf;
         let flags = flags.options.into_iter().flatten().collect::<Vec<_>>().into();
-        Ok((FileOptions { flags, splits_dwarf, directory }, kept.found_in))
+        Ok((FileOptions { flags, splits_dwarf, directory, codegen: None }, kept.found_in))
     }
 
     /// `directory`, if it is not the working directory.
@@ -252,6 +279,8 @@ impl Sources {
         for rule in self.rules.iter_mut().filter(|rule| rule.matches(path)) {
             let changed = rule.apply(option_groups(&options.flags));
             options.flags = changed.into_iter().flatten().collect::<Vec<_>>().into();
+            // The rule changes flags, so flags have to count.
+            options.codegen = None;
             provenance.rules.push(rule.to_string());
         }
         (options, provenance)
@@ -318,6 +347,11 @@ impl Asked<'_> {
         let mut options = source::rust::options(&facts.triple, self.record()?);
         options.extend_from_slice(given);
         Some(Found::Options(options, format!("rustc's defaults and what {} says", self.module)))
+    }
+
+    fn link_defaults(&mut self, line: &LinkLine) -> Option<FileOptions> {
+        let triple = self.modules.reading().open(self.module).ok()?.facts().triple.clone();
+        Some(line.defaults(&triple, self.record()?))
     }
 
     fn record(&mut self) -> Option<&ModuleRecord> {

@@ -132,10 +132,24 @@ impl Plan {
         sources: &mut Sources,
         resolver: &mut Resolver,
     ) -> Result<Self, PlanError> {
+        let files: Vec<ModuleFiles> = list.modules.iter().map(|listed| naming.files(listed)).collect();
+        Self::for_files(&files, list.whole_link, sources, resolver)
+    }
+
+    /// A plan of the modules of `files`, each compiled with the options that `sources` have for it. See
+    /// [`Plan::whole_link`].
+    ///
+    /// # Errors
+    /// As [`Plan::for_link`].
+    pub fn for_files(
+        files: &[ModuleFiles],
+        whole_link: bool,
+        sources: &mut Sources,
+        resolver: &mut Resolver,
+    ) -> Result<Self, PlanError> {
         let archives = Archives::default();
-        let (mut jobs, mut native) = (Vec::with_capacity(list.modules.len()), Vec::new());
-        for listed in &list.modules {
-            let ModuleFiles { module, index, output } = naming.files(listed);
+        let (mut jobs, mut native) = (Vec::with_capacity(files.len()), Vec::new());
+        for ModuleFiles { module, index, output } in files.iter().cloned() {
             let Glance { size, is_native } = archives.glance(&module);
             if is_native {
                 let path = archives.object_path(&module);
@@ -153,7 +167,7 @@ impl Plan {
             jobs.push(Job { module, index, output, command, size });
         }
         sources.check()?;
-        Ok(Self { native, ..Self::new(jobs, list.whole_link)? })
+        Ok(Self { native, ..Self::new(jobs, whole_link)? })
     }
 
     /// How many different sets of codegen options the jobs have.

@@ -2,7 +2,6 @@
 
 mod objects;
 mod remembered;
-mod telling;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +16,7 @@ use remembered::Remembered;
 
 use super::option_args::{OptionArgs, warn_of_missing};
 use super::progress::Progress;
-use super::{jobs, print, signals};
+use super::{jobs, print, signals, telling};
 use crate::backend::OutputFile;
 use crate::incremental::Split;
 use crate::options::{CommandError, Resolver};
@@ -220,7 +219,7 @@ fn create_directories(plan: &Plan) -> Result<(), String> {
     Ok(())
 }
 
-fn write_profile(path: &Path, report: &Report) -> Result<(), String> {
+pub(super) fn write_profile(path: &Path, report: &Report) -> Result<(), String> {
     OutputFile::create(path)
         .and_then(|file| file.finish((report.to_json() + "\n").as_bytes()))
         .map(drop)

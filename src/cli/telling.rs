@@ -1,8 +1,8 @@
-//! What `thinfarm backend` says at the end, and before it begins.
+//! What a run says at the end, and before it begins.
 
 use indicatif::BinaryBytes;
 
-use crate::cli::print;
+use super::print;
 use crate::incremental::Split;
 use crate::plan::Plan;
 use crate::report::Report;

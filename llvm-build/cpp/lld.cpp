@@ -1,0 +1,248 @@
+// lld, in-process, with backends that are not its own.
+//
+// Where lld makes the backends of a ThinLTO link (`BitcodeCompiler`, lld/ELF/LTO.cpp) it calls
+// `lto::createInProcessThinBackend`. In the copy of its library that is linked here that call has another
+// name (build/lld.rs), that of `farmBackend` below. What this returns does what LLVM's
+// `WriteIndexesThinBackend` does (llvm/lib/LTO/LTO.cpp), an index for each module, then has the native
+// objects made by the caller of `link`, and gives them to lld as LLVM's own backends do.
+
+#include "bridge.h"
+#include "guard.h"
+#include "link.h"
+#include "llvm-build/src/bridge.rs.h"
+
+#include "lld/Common/CommonLinkerContext.h"
+#include "lld/Common/Driver.h"
+#include "lld/Common/ErrorHandler.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
+#include "llvm/LTO/LTO.h"
+#include "llvm/Support/Caching.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/StringSaver.h"
+#include "llvm/Transforms/IPO/FunctionImport.h"
+
+using namespace llvm;
+
+LLD_HAS_DRIVER(elf)
+
+// lld/Common/Version.h, which includes a file that is not installed with it.
+namespace lld {
+std::string getLLDVersion();
+}
+
+namespace thinfarm {
+
+// One link at a time: lld's state belongs to the process, too.
+static LinkBackends *Callbacks = nullptr;
+static const lto::Config *Running = nullptr;
+
+const lto::Config *configOfLink() { return Running; }
+
+// Why only LLVM's own backends can do what the link asks for: what is asked for is not in a native object.
+static StringRef onlyOwnBackends(const lto::Config &C) {
+  if (!C.OptPipeline.empty())
+    return "--lto-newpm-passes";
+  if (!C.AAPipeline.empty())
+    return "--lto-aa-pipeline";
+  if (C.DebugPassManager)
+    return "--lto-debug-pass-manager";
+  if (!C.RemarksFilename.empty())
+    return "--opt-remarks-filename";
+  if (!C.StatsFile.empty())
+    return "--plugin-opt=stats-file";
+  if (!C.PassPlugins.empty())
+    return "--load-pass-plugin";
+  if (C.CGFileType != CodeGenFileType::ObjectFile)
+    return "--lto-emit-asm";
+  // --save-temps sets this hook and all others.
+  if (C.PreCodeGenModuleHook && !C.PreOptModuleHook)
+    return "--lto-emit-llvm";
+  return "";
+}
+
+static LinkConfig facts(const lto::Config &C, ThreadPoolStrategy Parallelism,
+                        const FileCache &Cache) {
+  LinkConfig F;
+  F.codegen = optionsOfLink(C);
+  F.dwo_directory = rust::String::lossy(C.DwoDir);
+  F.is_whole = C.ThinLTOModulesToCompile.empty();
+  F.threads = Parallelism.ThreadsRequested;
+  F.cache_directory = rust::String::lossy(Cache.getCacheDirectoryPath());
+  F.only_own_backends = rust::String::lossy(onlyOwnBackends(C).str());
+  return F;
+}
+
+namespace {
+
+class FarmBackends : public lto::ThinBackendProc {
+public:
+  FarmBackends(const lto::Config &Conf, ModuleSummaryIndex &CombinedIndex,
+               const DenseMap<StringRef, GVSummaryMapTy> &Defined, lto::IndexWriteCallback OnWrite,
+               bool EmitsIndexFiles, bool EmitsImportsFiles, ThreadPoolStrategy Parallelism,
+               AddStreamFn AddStream, LinkBeginning Beginning)
+      : ThinBackendProc(Conf, CombinedIndex, Defined, OnWrite, EmitsImportsFiles, Parallelism),
+        EmitsIndexFiles(EmitsIndexFiles), AddStream(std::move(AddStream)),
+        Directory(str(Beginning.directory)), Failure(str(Beginning.failure)) {}
+
+  // LLVM calls this on one thread for each module; the index is written on another.
+  Error start(unsigned Task, llvm::BitcodeModule BM, const FunctionImporter::ImportMapTy &ImportList,
+              const FunctionImporter::ExportSetTy &,
+              const std::map<GlobalValue::GUID, GlobalValue::LinkageTypes> &,
+              MapVector<StringRef, llvm::BitcodeModule> &) override {
+    if (!Failure.empty())
+      return createStringError(Failure);
+    StringRef Id = BM.getModuleIdentifier();
+    SmallString<128> Index(Directory);
+    sys::path::append(Index, std::to_string(Task) + ".thinlto.bc");
+    LinkJob Job;
+    Job.task = Task;
+    Job.module = rust::String::lossy(Id.data(), Id.size());
+    Job.index = rust::String::lossy(Index.data(), Index.size());
+    Jobs.push_back(std::move(Job));
+    BackendThreadPool.async([this, Id, Index = Index.str().str(), &ImportList] {
+      if (EmitsIndexFiles)
+        if (Error E = emitFiles(ImportList, Id, Id.str()))
+          keep(std::move(E));
+      if (Error E = writeIndex(Id, ImportList, Index))
+        keep(std::move(E));
+    });
+    if (OnWrite)
+      OnWrite(Id.str());
+    return Error::success();
+  }
+
+  Error wait() override {
+    if (Error E = ThinBackendProc::wait())
+      return E;
+    rust::Vec<LinkObject> Objects;
+    rust::String Failure = Callbacks->compile(Jobs, Objects);
+    if (!Failure.empty())
+      return createStringError(str(Failure));
+    for (const LinkObject &Object : Objects)
+      if (Error E = add(Object))
+        return E;
+    Callbacks->finish();
+    return Error::success();
+  }
+
+private:
+  Error writeIndex(StringRef Id, const FunctionImporter::ImportMapTy &ImportList,
+                   const std::string &Path) {
+    ModuleToSummariesForIndexTy Summaries;
+    GVSummaryPtrSet Declarations;
+    gatherImportedSummariesForModule(Id, ModuleToDefinedGVSummaries, ImportList, Summaries,
+                                     Declarations);
+    std::error_code EC;
+    raw_fd_ostream OS(Path, EC, sys::fs::OF_None);
+    if (EC)
+      return createFileError(Path, EC);
+    writeIndexToFile(CombinedIndex, OS, &Summaries, &Declarations);
+    OS.close();
+    // Otherwise the stream's destructor ends the process, without the file's name.
+    if (std::error_code Written = OS.error()) {
+      OS.clear_error();
+      return createFileError(Path, Written);
+    }
+    return Error::success();
+  }
+
+  Error add(const LinkObject &Object) {
+    ErrorOr<std::unique_ptr<MemoryBuffer>> Contents = MemoryBuffer::getFile(
+        str(Object.path), /*IsText=*/false, /*RequiresNullTerminator=*/false);
+    if (!Contents)
+      return createFileError(str(Object.path), Contents.getError());
+    Expected<std::unique_ptr<CachedFileStream>> Stream = AddStream(Object.task, str(Object.module));
+    if (!Stream)
+      return Stream.takeError();
+    *(*Stream)->OS << (*Contents)->getBuffer();
+    return (*Stream)->commit();
+  }
+
+  void keep(Error E) {
+    std::lock_guard<std::mutex> Lock(ErrMu);
+    Err = Err ? joinErrors(std::move(*Err), std::move(E)) : std::move(E);
+  }
+
+  const bool EmitsIndexFiles;
+  const AddStreamFn AddStream;
+  const std::string Directory;
+  const std::string Failure;
+  rust::Vec<LinkJob> Jobs;
+};
+
+} // namespace
+
+// Takes the place of LLVM's function of the same parameters.
+lto::ThinBackend farmBackend(ThreadPoolStrategy Parallelism, lto::IndexWriteCallback OnWrite,
+                             bool EmitsIndexFiles, bool EmitsImportsFiles)
+    asm("thinfarm_thin_backend");
+
+lto::ThinBackend farmBackend(ThreadPoolStrategy Parallelism, lto::IndexWriteCallback OnWrite,
+                             bool EmitsIndexFiles, bool EmitsImportsFiles) {
+  auto Own = lto::createInProcessThinBackend(Parallelism, OnWrite, EmitsIndexFiles,
+                                             EmitsImportsFiles);
+  auto Make = [=](const lto::Config &Conf, ModuleSummaryIndex &CombinedIndex,
+                  const DenseMap<StringRef, GVSummaryMapTy> &Defined, AddStreamFn AddStream,
+                  FileCache Cache) mutable -> std::unique_ptr<lto::ThinBackendProc> {
+    LinkConfig Facts = facts(Conf, Parallelism, Cache);
+    LinkBeginning Beginning = Callbacks->begin(Facts);
+    if (Beginning.is_left_to_llvm)
+      return Own(Conf, CombinedIndex, Defined, std::move(AddStream), std::move(Cache));
+    Running = &Conf;
+    return std::make_unique<FarmBackends>(Conf, CombinedIndex, Defined, OnWrite, EmitsIndexFiles,
+                                          EmitsImportsFiles, Parallelism, std::move(AddStream),
+                                          std::move(Beginning));
+  };
+  return lto::ThinBackend(Make, Parallelism);
+}
+
+static std::vector<std::string> arguments(rust::Slice<const Argument> Args) {
+  std::vector<std::string> Result;
+  for (const Argument &Arg : Args)
+    Result.emplace_back(reinterpret_cast<const char *>(Arg.bytes.data()), Arg.bytes.size());
+  return Result;
+}
+
+static SmallVector<const char *, 256> pointers(const std::vector<std::string> &Args) {
+  SmallVector<const char *, 256> Result;
+  for (const std::string &Arg : Args)
+    Result.push_back(Arg.c_str());
+  return Result;
+}
+
+rust::Vec<Argument> expand_response_files(rust::Slice<const Argument> Args) {
+  std::vector<std::string> Storage = arguments(Args);
+  SmallVector<const char *, 256> Expanded = pointers(Storage);
+  BumpPtrAllocator Allocator;
+  StringSaver Saver(Allocator);
+  bool Windows = is_contained(Storage, "--rsp-quoting=windows");
+  cl::ExpandResponseFiles(
+      Saver, Windows ? cl::TokenizeWindowsCommandLine : cl::TokenizeGNUCommandLine, Expanded);
+  rust::Vec<Argument> Result;
+  for (StringRef Text : Expanded) {
+    Argument Arg;
+    for (char Byte : Text)
+      Arg.bytes.push_back(static_cast<uint8_t>(Byte));
+    Result.push_back(std::move(Arg));
+  }
+  return Result;
+}
+
+bool link(rust::Slice<const Argument> Args, LinkBackends &Backends) {
+  std::vector<std::string> Storage = arguments(Args);
+  Callbacks = &Backends;
+  bool Linked =
+      lld::elf::link(pointers(Storage), outs(), errs(), /*exitEarly=*/true, /*disableOutput=*/false);
+  Callbacks = nullptr;
+  Running = nullptr;
+  return Linked;
+}
+
+void exit_as_lld(int32_t Code) { lld::exitLld(Code); }
+
+rust::String lld_version() { return lld::getLLDVersion(); }
+
+} // namespace thinfarm

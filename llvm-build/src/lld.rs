@@ -1,0 +1,94 @@
+//! lld, in-process.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use crate::bridge::ffi::{self, Argument, LinkBeginning, LinkConfig, LinkJob, LinkObject};
+
+/// Makes the native objects of a ThinLTO link, in place of LLVM's own backends.
+pub trait Backends {
+    /// The thin link is about to begin. Returns a directory for one index per module, or `None` if LLVM's own
+    /// backends are to do the work.
+    ///
+    /// # Errors
+    /// Why the link fails; lld prints it.
+    fn begin(&mut self, config: &LinkConfig) -> Result<Option<PathBuf>, String>;
+
+    /// Makes the objects of all `jobs`.
+    ///
+    /// # Errors
+    /// Why the link fails; lld prints it.
+    fn compile(&mut self, jobs: &[LinkJob]) -> Result<Vec<LinkObject>, String>;
+
+    /// lld has read the objects.
+    fn finish(&mut self);
+}
+
+/// What the bridge calls.
+pub struct LinkBackends<'a>(&'a mut dyn Backends);
+
+impl fmt::Debug for LinkBackends<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LinkBackends")
+    }
+}
+
+impl LinkBackends<'_> {
+    pub(crate) fn begin(&mut self, config: &LinkConfig) -> LinkBeginning {
+        match self.0.begin(config) {
+            Ok(Some(directory)) => {
+                let directory = directory.to_string_lossy().into_owned();
+                LinkBeginning { directory, ..LinkBeginning::default() }
+            }
+            Ok(None) => LinkBeginning { is_left_to_llvm: true, ..LinkBeginning::default() },
+            Err(failure) => LinkBeginning { failure, ..LinkBeginning::default() },
+        }
+    }
+
+    #[allow(clippy::ptr_arg)] // cxx has no slices of its own structs here
+    pub(crate) fn compile(&mut self, jobs: &Vec<LinkJob>, objects: &mut Vec<LinkObject>) -> String {
+        match self.0.compile(jobs) {
+            Ok(made) => {
+                *objects = made;
+                String::new()
+            }
+            Err(reason) => reason,
+        }
+    }
+
+    pub(crate) fn finish(&mut self) {
+        self.0.finish();
+    }
+}
+
+/// Links as `ld.lld` does, `args` being the program's name and lld's arguments, with `backends` at work where
+/// there is bitcode with ThinLTO summaries. Whether the link succeeded; lld has printed why not.
+///
+/// lld is made to be run once by a process, and an error that it calls fatal ends it. Only one link at
+/// a time, and once.
+pub fn link(args: &[OsString], backends: &mut dyn Backends) -> bool {
+    ffi::link(&arguments(args), &mut LinkBackends(backends))
+}
+
+/// The same arguments with `@FILE` replaced by what is in FILE, by lld's rules.
+pub fn expand_response_files(args: &[OsString]) -> Vec<OsString> {
+    let expanded = ffi::expand_response_files(&arguments(args));
+    expanded.into_iter().map(|argument| OsString::from_vec(argument.bytes)).collect()
+}
+
+/// Ends the process with `code`, as lld does: what lld has left to do is done, and nothing is freed.
+pub fn exit_as_lld(code: i32) -> ! {
+    ffi::exit_as_lld(code);
+    unreachable!("lld has ended the process")
+}
+
+/// lld's version line, for example `Debian LLD 22.1.8`.
+pub fn lld_version() -> String {
+    ffi::lld_version()
+}
+
+fn arguments(args: &[OsString]) -> Vec<Argument> {
+    args.iter().map(|arg| Argument { bytes: OsStr::as_bytes(arg).to_vec() }).collect()
+}

@@ -1,0 +1,108 @@
+//! The command line of a linker: what is ours, and what lld reads.
+
+use std::ffi::{OsStr, OsString};
+
+use llvm_build::expand_response_files;
+
+/// How our own options begin. lld has none that does, and never sees ours.
+pub const PREFIX: &str = "--thinfarm-";
+
+/// What a linker was given, without its own name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Arguments {
+    /// For lld, in their order.
+    pub lld: Vec<OsString>,
+    /// Ours, which begin with [`PREFIX`].
+    pub own: Vec<OsString>,
+    /// Options that lld gives to LLVM as it reads them: `-mllvm OPTION`, `-plugin-opt=-OPTION`.
+    pub llvm: Vec<String>,
+}
+
+impl Arguments {
+    /// Sorts `args`, among them what response files have (`@FILE`, by lld's rules).
+    pub fn sort(args: impl IntoIterator<Item = OsString>) -> Self {
+        let mut args: Vec<OsString> = args.into_iter().collect();
+        if args.iter().any(|arg| arg.as_encoded_bytes().starts_with(b"@")) {
+            args = expand_response_files(&args);
+        }
+        let mut sorted = Self::default();
+        let mut args = args.into_iter().peekable();
+        while let Some(arg) = args.next() {
+            if arg.as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
+                sorted.own.push(arg);
+                continue;
+            }
+            sorted.llvm.extend(llvm_option(&arg, args.peek().map(OsString::as_os_str)));
+            sorted.lld.push(arg);
+        }
+        sorted
+    }
+
+    /// Whether lld tells its version, or its options, among what it prints.
+    pub fn asks_who(&self) -> bool {
+        let asks =
+            |arg: &OsString| ["-v", "-V", "--version", "-version", "--help"].iter().any(|it| arg == it);
+        self.lld.iter().any(asks)
+    }
+}
+
+/// The option for LLVM that `arg` is or, with its value in `next`, brings.
+fn llvm_option(arg: &OsStr, next: Option<&OsStr>) -> Option<String> {
+    let arg = arg.to_str()?;
+    let name = arg.strip_prefix("--").or_else(|| arg.strip_prefix('-'))?;
+    let next = || next.and_then(OsStr::to_str);
+    let option = match name.split_once('=') {
+        Some(("mllvm", value)) => return Some(value.to_owned()),
+        Some(("plugin-opt", value)) => value,
+        None if name == "mllvm" => return next().map(str::to_owned),
+        None if name == "plugin-opt" => next()?,
+        _ => return None,
+    };
+    option.starts_with('-').then(|| option.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorted(args: &[&str]) -> Arguments {
+        Arguments::sort(args.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn ours_and_llds_are_told_apart() {
+        let args = sorted(&["-o", "x", "--thinfarm-jobs=4", "a.o", "--thinfarm-verbose", "--lto-O3"]);
+        assert_eq!(args.lld, ["-o", "x", "a.o", "--lto-O3"]);
+        assert_eq!(args.own, ["--thinfarm-jobs=4", "--thinfarm-verbose"]);
+        assert!(!args.asks_who());
+        assert!(sorted(&["a.o", "--version"]).asks_who());
+    }
+
+    #[test]
+    fn options_for_llvm_come_in_several_forms() {
+        let args = sorted(&[
+            "-mllvm",
+            "-a=1",
+            "--mllvm=-b",
+            "-plugin-opt=-c",
+            "--plugin-opt=O3",
+            "-plugin-opt",
+            "-d",
+            "-plugin-opt=mcpu=x86-64",
+            "-mllvm",
+        ]);
+        assert_eq!(args.llvm, ["-a=1", "-b", "-c", "-d"]);
+        assert_eq!(args.lld.len(), 9);
+    }
+
+    #[test]
+    fn response_files_are_read_as_lld_reads_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("args");
+        std::fs::write(&file, "--thinfarm-jobs=2 'a b.o'\n-mllvm -x c\\ d.o").unwrap();
+        let args = sorted(&[&format!("@{}", file.display()), "@no-such-file"]);
+        assert_eq!(args.lld, ["a b.o", "-mllvm", "-x", "c d.o", "@no-such-file"]);
+        assert_eq!(args.own, ["--thinfarm-jobs=2"]);
+        assert_eq!(args.llvm, ["-x"]);
+    }
+}

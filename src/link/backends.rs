@@ -1,0 +1,219 @@
+//! The backends of one link: what lld asks for, made by a farm.
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{fmt, fs};
+
+use llvm_build::{LinkConfig, LinkJob, LinkObject};
+use tempfile::TempDir;
+
+use crate::farm::{self, Event, Farm};
+use crate::options::{LinkLine, Resolver, Sources};
+use crate::plan::{ModuleFiles, Plan, PlanError};
+use crate::report::Report;
+use crate::toolchain::Tool;
+
+/// What the maker of a linker decides.
+#[derive(Debug)]
+pub struct Settings {
+    /// Runs the jobs.
+    pub farm: Farm,
+    /// Knows the options of files.
+    pub sources: Sources,
+    /// Gives its options to LLVM as lld reads them, see [`Arguments::llvm`](super::Arguments::llvm).
+    pub llvm_args: Vec<String>,
+    /// LLVM's own backends are to do the work.
+    pub is_off: bool,
+    /// No more threads than these, whatever lld is told.
+    pub threads: Option<NonZero<usize>>,
+}
+
+/// What a link tells of its backends.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Told<'a> {
+    /// LLVM's own backends do the work, because nothing else honours this option.
+    LeftToLlvm(&'a str),
+    /// What is to be done.
+    Planned(&'a Plan, &'a Sources),
+    /// What happens.
+    Event(&'a Event<'a>),
+    /// What happened, with every object there or not.
+    Done(&'a Plan, &'a Report),
+}
+
+/// Makes the native objects of one link.
+pub struct Backends<'a> {
+    settings: Option<Settings>,
+    line: Option<LinkLine>,
+    is_whole: bool,
+    directory: Directory,
+    dwo_directory: PathBuf,
+    listen: Box<dyn FnMut(&Told<'_>) -> Result<(), String> + 'a>,
+}
+
+impl fmt::Debug for Backends<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Backends").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// The directory of indexes and objects of a link, while there is one.
+#[derive(Clone, Debug, Default)]
+pub struct Directory(Arc<Mutex<Option<TempDir>>>);
+
+impl Directory {
+    /// Removes it with all that is in it: also for a process that is about to end, from any of its threads.
+    pub fn remove(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    fn create(&self) -> std::io::Result<PathBuf> {
+        let made = tempfile::Builder::new().prefix("thinfarm-link-").tempdir()?;
+        let path = made.path().to_owned();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
+        Ok(path)
+    }
+}
+
+impl<'a> Backends<'a> {
+    /// Backends of one link, which tell `listen` what they do. An error that it returns fails the link.
+    pub fn new(settings: Settings, listen: impl FnMut(&Told<'_>) -> Result<(), String> + 'a) -> Self {
+        Self {
+            settings: Some(settings),
+            line: None,
+            is_whole: true,
+            directory: Directory::default(),
+            dwo_directory: PathBuf::new(),
+            listen: Box::new(listen),
+        }
+    }
+
+    /// Where indexes and objects are until lld has them.
+    pub fn directory(&self) -> Directory {
+        self.directory.clone()
+    }
+
+    fn plan(&mut self, sources: &mut Sources, jobs: &[LinkJob]) -> Result<Plan, PlanError> {
+        let files: Vec<ModuleFiles> = jobs.iter().map(files).collect();
+        let mut resolver = Resolver::new(Tool::clang_for_driver());
+        let mut plan = Plan::for_files(&files, self.is_whole, sources, &mut resolver)?;
+        if !self.dwo_directory.as_os_str().is_empty() {
+            for (job, number) in plan.jobs.iter_mut().zip(jobs) {
+                let name = self.dwo_directory.join(format!("{}.dwo", number.task));
+                let files = &mut Arc::make_mut(&mut job.command).files;
+                files.split_dwarf_file = name.to_string_lossy().into_owned();
+                files.split_dwarf_output = files.split_dwarf_file.clone();
+            }
+        }
+        Ok(plan)
+    }
+}
+
+/// A module's index is where lld's thin link wrote it; its object goes beside that.
+fn files(job: &LinkJob) -> ModuleFiles {
+    let index = PathBuf::from(&job.index);
+    let output = index.with_file_name(format!("{}.o", job.task));
+    ModuleFiles { module: job.module.clone(), index, output }
+}
+
+impl llvm_build::Backends for Backends<'_> {
+    fn begin(&mut self, config: &LinkConfig) -> Result<Option<PathBuf>, String> {
+        if !config.only_own_backends.is_empty() {
+            (self.listen)(&Told::LeftToLlvm(&config.only_own_backends))?;
+            return Ok(None);
+        }
+        if self.settings.as_ref().is_some_and(|settings| settings.is_off) {
+            return Ok(None);
+        }
+        let settings = self.settings.as_mut().ok_or("lld has run the backends of this link already")?;
+        // lld has given these to LLVM, for good.
+        farm::llvm_has(settings.llvm_args.clone());
+        self.line = Some(LinkLine::new(config.codegen.clone(), settings.llvm_args.clone()));
+        self.is_whole = config.is_whole;
+        self.dwo_directory = PathBuf::from(&config.dwo_directory);
+        let asked = NonZero::new(config.threads as usize);
+        if let Some(threads) = settings.threads.into_iter().chain(asked).min() {
+            settings.farm = settings.farm.clone().threads(threads);
+        }
+        if !config.dwo_directory.is_empty() {
+            fs::create_dir_all(&config.dwo_directory)
+                .map_err(|error| format!("cannot create {}: {error}", config.dwo_directory))?;
+        }
+        let created = self.directory.create();
+        created.map(Some).map_err(|error| {
+            let place = std::env::temp_dir();
+            format!(
+                "cannot make a directory for indexes in {}: {error}; TMPDIR names another",
+                place.display()
+            )
+        })
+    }
+
+    fn compile(&mut self, jobs: &[LinkJob]) -> Result<Vec<LinkObject>, String> {
+        let Settings { farm, sources, .. } = self.settings.take().ok_or("no backends have begun")?;
+        let mut sources = match self.line.take() {
+            Some(line) => sources.with_link(line),
+            None => sources,
+        };
+        let plan = self.plan(&mut sources, jobs).map_err(|error| error.to_string())?;
+        (self.listen)(&Told::Planned(&plan, &sources))?;
+        let mut failure = None;
+        let report = farm.run_with(&plan, |event| {
+            if let Err(error) = (self.listen)(&Told::Event(event)) {
+                failure.get_or_insert(error);
+            }
+        });
+        let report = report.map_err(|error| error.to_string())?;
+        (self.listen)(&Told::Done(&plan, &report))?;
+        failure.map_or(Ok(()), Err)?;
+        if !report.is_success() {
+            let failed: Vec<&str> = report.failed().map(|(_, module, _)| module).collect();
+            return Err(failures(&failed, plan.jobs.len()));
+        }
+        let object = |(job, made): (&LinkJob, &crate::plan::Job)| LinkObject {
+            task: job.task,
+            module: job.module.clone(),
+            path: path_text(&made.output),
+        };
+        Ok(jobs.iter().zip(&plan.jobs).map(object).collect())
+    }
+
+    fn finish(&mut self) {
+        self.directory.remove();
+    }
+}
+
+fn path_text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// What lld says of backends that failed; what each of them said came before.
+fn failures(failed: &[&str], jobs: usize) -> String {
+    const ENOUGH: usize = 10;
+    let mut text = format!("{} of {jobs} ThinLTO backends failed: ", failed.len());
+    text += &failed[..failed.len().min(ENOUGH)].join(", ");
+    if failed.len() > ENOUGH {
+        text += &format!(" and {} more", failed.len() - ENOUGH);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_named_but_not_without_end() {
+        assert_eq!(failures(&["a.o"], 3), "1 of 3 ThinLTO backends failed: a.o");
+        let names = ["x.o"; 12];
+        assert!(failures(&names, 12).ends_with("x.o and 2 more"), "{}", failures(&names, 12));
+    }
+
+    #[test]
+    fn an_object_lies_beside_its_index() {
+        let job = LinkJob { task: 7, module: "lib.a(x.o at 80)".into(), index: "/t/7.thinlto.bc".into() };
+        assert_eq!(files(&job).output, Path::new("/t/7.o"));
+    }
+}

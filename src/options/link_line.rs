@@ -1,0 +1,105 @@
+//! What the command line of a link says about code generation.
+//!
+//! lld has one set of codegen options for all files, so much of what it says is only there because nothing
+//! else says it. That is for modules that have no options of their own. What cannot be said anywhere but at
+//! the link (a sample profile for all, options of LLVM) is for every module.
+
+use std::sync::Arc;
+
+use llvm_build::{CodegenOptions, ModuleRecord, option_groups};
+
+use super::FileOptions;
+
+/// Options that make files beside the object, or no object: a link has no place for them, and lld's own backends
+/// know nothing of a file's compile command. Globs, as rules have them.
+const WITHOUT_PLACE: [&str; 12] = [
+    "-S",
+    "-emit-llvm",
+    "-fdiagnostics-show-hotness",
+    "-foptimization-record-*",
+    "-fproc-stat-report*",
+    "-fsave-optimization-record*",
+    "-fstack-usage",
+    "-ftime-report*",
+    "-ftime-trace*",
+    "-gsplit-dwarf*",
+    "-Rpass*",
+    "-fno-integrated-as",
+];
+
+/// The codegen options of a link, as lld understood its command line.
+#[derive(Clone, Debug)]
+pub struct LinkLine {
+    codegen: Arc<CodegenOptions>,
+    llvm_args: Vec<String>,
+}
+
+impl LinkLine {
+    /// Of what lld decided, and of the options it gave to LLVM.
+    pub fn new(codegen: CodegenOptions, llvm_args: Vec<String>) -> Self {
+        Self { codegen: Arc::new(codegen), llvm_args }
+    }
+
+    /// The options of a module of `triple` without any of its own: what lld's own backends would have. The
+    /// module's `record` decides about its position independence where lld lets it.
+    pub(super) fn defaults(&self, triple: &str, record: &ModuleRecord) -> FileOptions {
+        let codegen = &self.codegen;
+        let position = match (codegen.relocation_model.as_str(), record.pic_level) {
+            ("static", _) | ("", 0) => "-fno-pic",
+            // The two levels differ in what front ends do.
+            _ => "-fPIC",
+        };
+        let mut flags = vec![format!("--target={triple}"), format!("-O{}", codegen.optimization_level)];
+        flags.extend([position, "-ffunction-sections", "-fdata-sections"].map(str::to_owned));
+        if codegen.code_model != "default" {
+            flags.push(format!("-mcmodel={}", codegen.code_model));
+        }
+        // In cc1's words, which are LLVM's and the same for every target.
+        let mut cc1 = |name: &str, value: &str| {
+            flags.extend(["-Xclang", name, "-Xclang", value].map(str::to_owned));
+        };
+        if !codegen.cpu.is_empty() {
+            cc1("-target-cpu", &codegen.cpu);
+        }
+        for feature in &codegen.features {
+            cc1("-target-feature", feature);
+        }
+        self.add_orders(&mut flags);
+        FileOptions { codegen: Some(codegen.clone()), ..FileOptions::given(flags) }
+    }
+
+    /// Makes a file's own `options` those of this link.
+    pub(super) fn apply_to(&self, options: &mut FileOptions) {
+        let has_place = |option: &Vec<String>| {
+            !WITHOUT_PLACE.iter().any(|glob| match glob.strip_suffix('*') {
+                Some(prefix) => option[0].starts_with(prefix),
+                None => option[0] == *glob,
+            })
+        };
+        let kept = option_groups(&options.flags).into_iter().filter(has_place);
+        let mut flags: Vec<String> = kept.flatten().collect();
+        self.add_orders(&mut flags);
+        options.flags = flags.into();
+        options.splits_dwarf = false;
+    }
+
+    /// What is said at a link for all files.
+    fn add_orders(&self, flags: &mut Vec<String>) {
+        let codegen = &self.codegen;
+        if !codegen.sample_profile.is_empty() {
+            flags.push(format!("-fprofile-sample-use={}", codegen.sample_profile));
+        }
+        if codegen.bb_sections != "none" {
+            flags.push(format!("-fbasic-block-sections={}", codegen.bb_sections));
+        }
+        if codegen.bb_addr_map {
+            flags.push("-fbasic-block-address-map".to_owned());
+        }
+        if codegen.unique_basic_block_section_names {
+            flags.push("-funique-basic-block-section-names".to_owned());
+        }
+        for arg in &self.llvm_args {
+            flags.extend(["-mllvm".to_owned(), arg.clone()]);
+        }
+    }
+}
