@@ -3,12 +3,16 @@
 # linked statically: one link of it serves program, tests and benchmarks.
 
 CARGO ?= cargo
+BUILT = $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: help setup build demo test test-dynamic test-kernel parity fuzz bench fmt lint docs clean
+PREFIX ?= /usr/local
+
+.PHONY: help setup build install demo test test-dynamic test-kernel parity fuzz bench fmt lint docs clean
 
 help:
 	@echo 'make setup    install missing system packages (LLVM 22, clang, lld, a C++ compiler)'
-	@echo 'make build    build target/release/thinfarm'
+	@echo 'make build    build target/release/thinfarm, and ld.thinfarm beside it'
+	@echo 'make install  install it, with ld.thinfarm, man pages and shell completions, in PREFIX (/usr/local)'
 	@echo 'make demo     build a real program through thinfarm, and run it'
 	@echo 'make test     formatting, lints, documentation, and all tests but the full parity suite'
 	@echo 'make test-dynamic  test the development build that links LLVM dynamically (part of make test)'
@@ -26,6 +30,18 @@ setup:
 
 build: setup
 	$(CARGO) build --release
+	ln -sf thinfarm $(BUILT)/ld.thinfarm
+
+install: build
+	install -D $(BUILT)/thinfarm $(DESTDIR)$(PREFIX)/bin/thinfarm
+	ln -sf thinfarm $(DESTDIR)$(PREFIX)/bin/ld.thinfarm
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	$(BUILT)/thinfarm man $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(BUILT)/thinfarm completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/thinfarm
+	$(BUILT)/thinfarm completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_thinfarm
+	$(BUILT)/thinfarm completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/thinfarm.fish
 
 demo: build
 	$(CARGO) run --release --quiet -p thinfarm-corpora --bin demo
@@ -40,7 +56,7 @@ test-dynamic: setup
 	THINFARM=$(abspath $(or $(CARGO_TARGET_DIR),target))/debug/thinfarm \
 		$(CARGO) test --release --test suite -- cc_drop_in report telling
 
-# Resumable; PARTS="x86 dist arm64 riscv" runs some parts only. Says which packages it needs.
+# Resumable; PARTS="x86 dist drop-in arm64 riscv" runs some parts only. Says which packages it needs.
 test-kernel: build
 	$(CARGO) run --release --quiet -p thinfarm-kernel-test -- $(PARTS)
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use thinfarm_corpora::{Invocation, Toolchain};
@@ -24,7 +24,7 @@ enum Difference {
 /// Runs lld's backends on the modules of `build` and tells how they differ from thinfarm's.
 pub fn tell(build: &Build, toolchain: &Toolchain) -> Result<()> {
     let modules = build.linked()?;
-    link(build, toolchain)?;
+    link(build, &toolchain.lld, OUTPUT)?;
     let differences = oracle::each(&modules, |compiled, output| difference(compiled, toolchain, output))?;
     let own = own_options(&modules)?;
 
@@ -54,8 +54,11 @@ pub fn tell(build: &Build, toolchain: &Toolchain) -> Result<()> {
     Ok(())
 }
 
-/// The kernel's own link of vmlinux.o, but keeping each native object: `DIR/lld.o.lto.NAME.o` beside the module.
-fn link(build: &Build, toolchain: &Toolchain) -> Result<()> {
+/// What lld's link is written to.
+const OUTPUT: &str = "lld.o";
+
+/// The kernel's own link of vmlinux.o by `linker`, to `output`, but keeping each native object: see [`kept`].
+pub fn link(build: &Build, linker: &Path, output: &str) -> Result<()> {
     let cmd = fs::read_to_string(build.dir.join(".vmlinux.o.cmd"))?;
     let flags = cmd
         .split_once(" -r -T ")
@@ -63,9 +66,9 @@ fn link(build: &Build, toolchain: &Toolchain) -> Result<()> {
         .map(|(_, flags)| flags)
         .context("the build's .vmlinux.o.cmd has no call of ld.lld")?;
     let stages = Build::STAGES;
-    Invocation::new(&toolchain.lld, &build.dir)
+    Invocation::new(linker, &build.dir)
         .args(flags.split_whitespace())
-        .args(["-r", "-T", ".tmp_initcalls.lds", "--save-temps=prelink", "-o", "lld.o"])
+        .args(["-r", "-T", ".tmp_initcalls.lds", "--save-temps=prelink", "-o", output])
         .arg(format!("@{stages}/vmlinux.order"))
         .arg("--start-lib")
         .arg(format!("@{stages}/libs.order"))
@@ -74,9 +77,14 @@ fn link(build: &Build, toolchain: &Toolchain) -> Result<()> {
     Ok(())
 }
 
-fn difference(compiled: &Compiled, toolchain: &Toolchain, output: &Path) -> Result<Difference> {
+/// The native object of `compiled` that the link to `output` kept: `DIR/OUTPUT.lto.NAME.o` beside the module.
+pub fn kept(compiled: &Compiled, output: &str) -> PathBuf {
     let (dir, name) = compiled.module.rsplit_once('/').unwrap_or((".", &compiled.module));
-    let kept = compiled.build.join(dir).join(format!("lld.o.lto.{name}"));
+    compiled.build.join(dir).join(format!("{output}.lto.{name}"))
+}
+
+fn difference(compiled: &Compiled, toolchain: &Toolchain, output: &Path) -> Result<Difference> {
+    let kept = kept(compiled, OUTPUT);
     let theirs = fs::read(&kept).with_context(|| format!("lld left no {}", kept.display()))?;
     if theirs == fs::read(compiled.build.join(&compiled.native))? {
         return Ok(Difference::None);

@@ -7,6 +7,7 @@
 mod boot;
 mod changes;
 mod dist;
+mod drop_in;
 mod in_process;
 mod oracle;
 mod requirements;
@@ -35,6 +36,8 @@ enum Part {
     X86,
     /// The makefile for CONFIG_LTO_CLANG_THIN_DIST, on what part x86 built.
     Dist,
+    /// `make LD=ld.thinfarm` on what part x86 configured: built, compared, booted.
+    DropIn,
     /// arm64: objects only.
     Arm64,
     /// riscv: objects only.
@@ -69,6 +72,7 @@ fn run(part: Part, sources: &Sources, toolchain: &Toolchain) -> Result<()> {
             boot::boot(&build, toolchain)
         }
         Part::Dist => dist::test(&Build::configure(sources, Arch::X86, toolchain)?, toolchain),
+        Part::DropIn => drop_in::test(&Build::configure(sources, Arch::X86, toolchain)?, toolchain),
         Part::Arm64 => objects_only(sources, Arch::Arm64, toolchain),
         Part::Riscv => objects_only(sources, Arch::Riscv, toolchain),
     }

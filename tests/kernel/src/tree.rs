@@ -154,6 +154,22 @@ impl Build {
         Ok(())
     }
 
+    /// Builds `goal` with `linker` in the place of lld and nothing else changed. Its backends must have had
+    /// two sets of options: each file's own.
+    pub fn make_with_linker(&self, linker: &Path, goal: &str) -> Result<()> {
+        let verbose = [("THINFARM_VERBOSE", PathBuf::from("true"))];
+        let command = self.make_in(&verbose).arg(format!("LD={}", linker.display()));
+        let command = command.arg(format!("-j{}", default_jobs())).arg(goal);
+        println!("  $ {command}");
+        let output = command.capture()?;
+        let told = String::from_utf8_lossy(&output.stderr);
+        for line in told.lines().filter(|line| line.starts_with("thinfarm:")) {
+            println!("  {line}");
+        }
+        ensure!(told.contains(" objects, 2 option sets"), "the link did not go through thinfarm:\n{told}");
+        Ok(())
+    }
+
     /// The kernel's make with `makefiles` read first.
     pub fn make(&self, makefiles: &Path) -> Result<Invocation> {
         let assignment = [("MAKEFILES", makefiles.to_owned())];
