@@ -62,31 +62,35 @@ fn succeeds(child: Child) -> Said {
 #[derive(Debug)]
 struct Ran {
     module: String,
-    /// Seconds since 1970.
+    /// When it asked for leave to start, seconds since 1970.
+    asked: f64,
     start: f64,
     end: f64,
     /// Bytes.
     claim: u64,
 }
 
-/// The jobs of runs that have ended.
+/// The jobs of the first `runs` runs, which have ended.
 fn jobs(link: &Link, runs: usize) -> Vec<Ran> {
-    let read = |number| {
-        let profile: Value = serde_json::from_slice(&link.read(&profile(number))).expect("a profile");
-        let seconds = |value: &Value| value.as_f64().expect("seconds");
-        let began = seconds(&profile["started_unix_seconds"]);
-        let of_run = profile["jobs"].as_array().expect("jobs").iter().map(move |job| {
-            let start = began + seconds(&job["queued_seconds"]);
-            Ran {
-                module: job["module"].as_str().expect("a name").to_owned(),
-                start,
-                end: start + seconds(&job["wall_seconds"]),
-                claim: job["claimed_memory_bytes"].as_u64().expect("a claim"),
-            }
-        });
-        of_run.collect::<Vec<_>>()
+    (0..runs).flat_map(|number| jobs_of(link, number)).collect()
+}
+
+/// The jobs of run number `number`, which has ended.
+fn jobs_of(link: &Link, number: usize) -> Vec<Ran> {
+    let profile: Value = serde_json::from_slice(&link.read(&profile(number))).expect("a profile");
+    let seconds = |value: &Value| value.as_f64().expect("seconds");
+    let began = seconds(&profile["started_unix_seconds"]);
+    let ran = |job: &Value| {
+        let start = began + seconds(&job["queued_seconds"]);
+        Ran {
+            module: job["module"].as_str().expect("a name").to_owned(),
+            asked: start - seconds(&job["waited_seconds"]),
+            start,
+            end: start + seconds(&job["wall_seconds"]),
+            claim: job["claimed_memory_bytes"].as_u64().expect("a claim"),
+        }
     };
-    (0..runs).flat_map(read).collect()
+    profile["jobs"].as_array().expect("jobs").iter().map(ran).collect()
 }
 
 /// How far the clocks of two processes may be apart, seconds: they look at two clocks one after the other. What
@@ -165,15 +169,15 @@ fn a_job_larger_than_the_budget_runs_alone() {
     run(link.command(llvm_tool("clang")).args(clang)).succeeded();
     link.write("large.o.thinlto.bc", "");
     link.write("large.list", "large.o\nequal0.o\n");
-    let lists = ["list", "large.list", "list"];
     let options = ["--memory-limit", "120M"];
-    let runs: Vec<Child> = lists
-        .iter()
-        .enumerate()
-        .map(|(number, list)| start(backend(&link, number, list).args(options)))
-        .collect();
-    runs.into_iter().for_each(|run| drop(succeeds(run)));
-    let jobs = jobs(&link, lists.len());
+    let mut small = start(backend(&link, 0, "list").args(options));
+    wait_for(&mut small, || in_use(&share(&link)) > 0);
+    let others = [(1, "large.list"), (2, "list")]
+        .map(|(number, list)| start(backend(&link, number, list).args(options)));
+    for run in others.into_iter().chain([small]) {
+        succeeds(run);
+    }
+    let jobs = jobs(&link, 3);
     let large = jobs.iter().find(|job| job.module == "large.o").expect("the large job");
     assert!(large.claim > 120 << 20, "{} bytes are not large", large.claim);
     for other in jobs.iter().filter(|job| job.module != "large.o") {
@@ -253,6 +257,15 @@ fn a_late_small_run_is_not_starved_by_an_early_large_one() {
         "the small run had to wait for the large"
     );
     succeeds(large);
+    let of_large = jobs_of(&link, 0);
+    let mut of_small = jobs_of(&link, 1);
+    of_small.sort_by(|a, b| a.start.total_cmp(&b.start));
+    for (before, job) in of_small.iter().enumerate() {
+        // The two of the small run ask one after the other.
+        let overtaken = of_large.iter().filter(|other| job.asked < other.start && other.start < job.start);
+        let fair = 2 * (before + 1) + 2;
+        assert!(overtaken.count() <= fair, "more than {fair} jobs of the large run went before {job:?}");
+    }
 }
 
 /// Both the run that has all cores and the one that waits for one.
