@@ -169,7 +169,7 @@ impl Subject {
 }
 
 /// CPU seconds of a process that has ended well.
-fn wait(mut child: Child) -> Result<f64> {
+fn wait(child: Child) -> Result<f64> {
     let ended = child.wait4().context("cannot wait for thinfarm")?;
     if !ended.status.success() {
         bail!("thinfarm: {}", ended.status);

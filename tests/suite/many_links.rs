@@ -247,7 +247,7 @@ fn what_a_killed_run_held_is_free_at_once() {
 
 #[test]
 fn a_late_small_run_is_not_starved_by_an_early_large_one() {
-    let link = link_of_equals(30 * cores(), 60);
+    let link = link_of_equals(15 * cores(), 60);
     link.write("small.list", "equal0.o\nequal1.o\n");
     let mut large = start(&mut backend(&link, 0, "list"));
     wait_for(&mut large, || in_use(&share(&link)) == cores());
