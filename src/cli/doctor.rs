@@ -8,8 +8,9 @@ use clap::Args;
 use indicatif::BinaryBytes;
 use serde::Serialize;
 
+use super::jobs::ShareArgs;
 use super::print::{self, STRONG};
-use crate::farm::available_cores;
+use crate::farm::{InUse, available_cores};
 use crate::toolchain::{Found, Tool};
 
 /// Show the linked LLVM, the clang and lld that are found, memory and cores, and what is wrong.
@@ -19,6 +20,8 @@ pub(super) struct Doctor {
     /// Print it as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    share: ShareArgs,
 }
 
 #[derive(Serialize)]
@@ -32,6 +35,7 @@ struct Findings {
     cores: usize,
     memory_bytes: Option<u64>,
     memory_available_bytes: Option<u64>,
+    machine_share: Share,
     problems: Vec<String>,
 }
 
@@ -40,6 +44,57 @@ struct Findings {
 enum Program {
     Found { path: String, version: String },
     Missing { problem: String },
+}
+
+/// What the thinfarm processes of this user have of the machine together.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Share {
+    Shared {
+        directory: String,
+        cores_in_use: usize,
+        cores: usize,
+        memory_claimed_bytes: u64,
+        memory_budget_bytes: u64,
+    },
+    Unshared {
+        unshared: String,
+    },
+}
+
+impl Share {
+    fn now(args: &ShareArgs) -> Self {
+        let look = || {
+            let Some(share) = args.open().map_err(|error| error.to_string())? else {
+                return Err("switched off".to_owned());
+            };
+            let InUse { cores, of, memory } = share.in_use().map_err(|error| error.to_string())?;
+            Ok(Self::Shared {
+                directory: share.directory().display().to_string(),
+                cores_in_use: cores,
+                cores: of,
+                memory_claimed_bytes: memory,
+                memory_budget_bytes: share.memory_budget(),
+            })
+        };
+        look().unwrap_or_else(|unshared| Self::Unshared { unshared })
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shared { directory, cores_in_use, cores, memory_claimed_bytes, memory_budget_bytes } => {
+                write!(
+                    f,
+                    "{directory}: {cores_in_use} of {cores} cores in use, {} of {} memory claimed",
+                    BinaryBytes(*memory_claimed_bytes),
+                    BinaryBytes(*memory_budget_bytes),
+                )
+            }
+            Self::Unshared { unshared } => write!(f, "none: {unshared}"),
+        }
+    }
 }
 
 impl fmt::Display for Program {
@@ -79,7 +134,7 @@ const MEMORY_PER_WORKER: u64 = 512 << 20;
 
 impl Doctor {
     pub(super) fn run(&self) -> ExitCode {
-        let findings = Findings::now();
+        let findings = Findings::now(&self.share);
         let answered = if self.json {
             let json = serde_json::to_string_pretty(&findings).expect("findings are plain data");
             print::answer(&(json + "\n"))
@@ -91,7 +146,7 @@ impl Doctor {
 }
 
 impl Findings {
-    fn now() -> Self {
+    fn now(share: &ShareArgs) -> Self {
         let (major, minor, patch) = llvm_build::llvm_version();
         let mut problems = Vec::new();
         let clang = Program::look_for(Tool::Clang, &mut problems);
@@ -117,6 +172,7 @@ impl Findings {
             cores,
             memory_bytes: memory,
             memory_available_bytes: available,
+            machine_share: Share::now(share),
             problems,
         }
     }
@@ -136,6 +192,7 @@ impl Findings {
         row("cores", &format_args!("{} this process may use", self.cores));
         let (total, available) = (size(self.memory_bytes), size(self.memory_available_bytes));
         row("memory", &format_args!("{total}, {available} available"));
+        row("share", &self.machine_share);
         for problem in &self.problems {
             row("problem", problem);
         }

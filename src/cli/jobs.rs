@@ -1,19 +1,84 @@
-//! How many jobs run at once: `-j`, and the jobserver of a `make` that runs this program.
+//! How many jobs run at once: `-j`, the jobserver of a `make` that runs this program, and the other thinfarm
+//! processes of the machine.
 
 use std::num::NonZero;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Args;
 
 use super::print;
-use crate::farm::{Farm, Jobserver, available_cores};
+use crate::farm::{Farm, Jobserver, MachineShare, ShareError, available_cores};
 
-/// A farm of at most `jobs` threads, or as many as there are cores, that takes tokens of make's jobserver.
+/// The arguments that bound what runs at once, the same for every subcommand that compiles.
+#[derive(Debug, Default, Args)]
+pub(super) struct JobArgs {
+    /// Jobs to run at once, and fewer if the jobserver of `make -j` or other thinfarm processes leave less
+    /// [default: the cores this process may use].
+    #[arg(short, long, value_name = "N")]
+    pub(super) jobs: Option<NonZero<usize>>,
+    #[command(flatten)]
+    pub(super) share: ShareArgs,
+}
+
+/// The arguments that say how the machine is shared.
+#[derive(Debug, Default, Args)]
+pub(super) struct ShareArgs {
+    /// Whether to share cores and memory with other thinfarm processes where no jobserver does: auto, with those
+    /// of this user; off; or an absolute DIRECTORY, with those that are given the same one [default: auto].
+    #[arg(long, value_name = "auto|off|DIRECTORY", env = "THINFARM_MACHINE_SHARE", hide_env_values = true)]
+    pub(super) machine_share: Option<Sharing>,
+    /// Memory that the jobs of all processes that share the machine may claim when one of this process starts,
+    /// for example 12G [default: 80 % of what is available].
+    #[arg(long, value_name = "SIZE", value_parser = size, env = "THINFARM_MEMORY_LIMIT", hide_env_values = true)]
+    pub(super) memory_limit: Option<u64>,
+}
+
+/// With whom cores and memory are shared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Sharing {
+    /// With the processes of this user.
+    Auto,
+    /// With nobody.
+    Off,
+    /// With those that meet in the same directory.
+    At(PathBuf),
+}
+
+impl FromStr for Sharing {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "off" => Ok(Self::Off),
+            directory if directory.starts_with('/') => Ok(Self::At(directory.into())),
+            _ => Err("neither auto, nor off, nor an absolute path"),
+        }
+    }
+}
+
+/// Bytes; units are powers of 1024, as in make's and systemd's memory limits.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    match parse_size::Config::new().with_binary().parse_size(text) {
+        Ok(0) => Err("no job could ever be within it".to_owned()),
+        Ok(bytes) => Ok(bytes),
+        Err(error) => Err(format!("{error}; a number of bytes, or of K, M, G or T")),
+    }
+}
+
+/// A farm that runs no more at once than `args`, and a make or the other thinfarm processes of the machine, let
+/// it. Every front door has its farm from here. `verbose`: tell why the machine is not shared, if it is not.
 ///
-/// Under a make that has one it does not let this program have (no `+` in the makefile), that is one thread, as
-/// in a make that is run by it so.
-pub(super) fn farm(jobs: Option<NonZero<usize>>) -> Farm {
+/// Under a make that has a jobserver which it does not let this program have (no `+` in the makefile), one job
+/// runs at a time, as in a make that is run by it so.
+pub(super) fn farm(args: &JobArgs, verbose: bool) -> Farm {
+    let threads = args.jobs.unwrap_or_else(available_cores);
     match Jobserver::inherited() {
-        Ok(jobserver) => Farm::default().threads(jobs.unwrap_or_else(available_cores)).jobserver(jobserver),
+        Ok(Some(jobserver)) => Farm::default().threads(threads).jobserver(Some(jobserver)),
+        Ok(None) => Farm::default().threads(threads).machine(args.share.open_if_possible(verbose)),
         Err(reason) => {
-            let threads = jobs.unwrap_or(NonZero::<usize>::MIN);
+            let threads = args.jobs.unwrap_or(NonZero::<usize>::MIN);
             print::warning(&format!(
                 "jobserver unavailable: using -j{threads}. Add '+' to the line of the makefile ({reason})"
             ));
@@ -24,10 +89,72 @@ pub(super) fn farm(jobs: Option<NonZero<usize>>) -> Farm {
 }
 
 /// A farm for a linker: as [`farm`], but a jobserver that make does not let it have is no news, since builds
-/// run linkers without `+`.
-pub(super) fn farm_of_linker() -> Farm {
-    Farm::default().jobserver(Jobserver::inherited().unwrap_or_default()).worker_program(WORKER_PROGRAM)
+/// run linkers without `+`. Then it shares the machine with the other links.
+pub(super) fn farm_of_linker(share: &ShareArgs, verbose: bool) -> Farm {
+    let farm = match Jobserver::inherited() {
+        Ok(Some(jobserver)) => Farm::default().jobserver(Some(jobserver)),
+        Ok(None) | Err(_) => Farm::default().machine(share.open_if_possible(verbose)),
+    };
+    farm.worker_program(WORKER_PROGRAM)
+}
+
+impl ShareArgs {
+    /// The machine's share, or `None` if there shall be none.
+    pub(super) fn open(&self) -> Result<Option<MachineShare>, ShareError> {
+        match self.machine_share.as_ref().unwrap_or(&Sharing::Auto) {
+            Sharing::Auto => MachineShare::of_user(self.memory_limit).map(Some),
+            Sharing::At(directory) => MachineShare::at(directory, self.memory_limit).map(Some),
+            Sharing::Off => Ok(None),
+        }
+    }
+
+    /// As [`ShareArgs::open`]; a build goes on without one that cannot be had.
+    fn open_if_possible(&self, verbose: bool) -> Option<MachineShare> {
+        let told = |error: &ShareError| {
+            if verbose {
+                not_shared(error);
+            }
+        };
+        self.open().inspect_err(told).ok().flatten()
+    }
+}
+
+/// Tells if sharing the machine came to an end before the run of `farm` did.
+pub(super) fn tell_of_sharing(farm: &Farm) {
+    if let Some(problem) = farm.sharing_problem() {
+        not_shared(&problem);
+    }
+}
+
+fn not_shared(reason: &dyn std::fmt::Display) {
+    print::note(&format_args!("cores and memory are not shared with other thinfarm processes: {reason}"));
 }
 
 /// This very program, even if its file was replaced since it was started.
 const WORKER_PROGRAM: &str = "/proc/self/exe";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_in_powers_of_1024() {
+        assert_eq!(size("12G"), Ok(12 << 30));
+        assert_eq!(size("512 MiB"), Ok(512 << 20));
+        assert_eq!(size("1.5g"), Ok(3 << 29));
+        assert_eq!(size("4096"), Ok(4096));
+        for wrong in ["", "0", "much", "-1G", "50%"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_directory_is_not_a_word() {
+        assert_eq!("auto".parse(), Ok(Sharing::Auto));
+        assert_eq!("off".parse(), Ok(Sharing::Off));
+        assert_eq!("/run/share".parse(), Ok(Sharing::At("/run/share".into())));
+        for wrong in ["", "on", "of", "share/here"] {
+            assert!(wrong.parse::<Sharing>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -9,9 +9,10 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use super::backend::write_profile;
+use super::jobs::{self, ShareArgs, Sharing, size};
 use super::option_args::{Policy, configuration, default_policy};
 use super::progress::Progress;
-use super::{jobs, print, signals, telling};
+use super::{print, signals, telling};
 use crate::link::{self, Arguments, Backends, Settings, Told, exit_as_lld};
 use crate::options::{MissingOptions, SourceName, Sources};
 use crate::verify;
@@ -49,6 +50,18 @@ struct Linker {
     /// Jobs to run at once [default: as --thinlto-jobs or --threads say, else the cores this process may use].
     #[arg(long = "thinfarm-jobs", value_name = "N", env = "THINFARM_JOBS")]
     jobs: Option<NonZero<usize>>,
+    /// Whether to share cores and memory with other thinfarm processes where no jobserver does: auto, with those
+    /// of this user; off; or an absolute DIRECTORY, with those that are given the same one [default: auto].
+    #[arg(
+        long = "thinfarm-machine-share",
+        value_name = "auto|off|DIRECTORY",
+        env = "THINFARM_MACHINE_SHARE"
+    )]
+    machine_share: Option<Sharing>,
+    /// Memory that the jobs of all processes that share the machine may claim when one of this process starts,
+    /// for example 12G [default: 80 % of what is available].
+    #[arg(long = "thinfarm-memory-limit", value_name = "SIZE", value_parser = size, env = "THINFARM_MEMORY_LIMIT")]
+    memory_limit: Option<u64>,
     /// Start no further job once one has failed.
     #[arg(long = "thinfarm-fail-fast", env = "THINFARM_FAIL_FAST")]
     fail_fast: bool,
@@ -92,7 +105,7 @@ pub(super) fn run_if_called() -> Option<ExitCode> {
 
 impl Linker {
     fn link(&self, args: &Arguments) -> Result<bool, String> {
-        let farm = jobs::farm_of_linker().fail_fast(self.fail_fast);
+        let farm = jobs::farm_of_linker(&self.share(), self.verbose).fail_fast(self.fail_fast);
         let settings = Settings {
             farm: farm.clone(),
             sources: self.sources()?,
@@ -103,17 +116,25 @@ impl Linker {
         let mut progress = None;
         let mut backends = Backends::new(settings, |told| self.hear(told, &mut progress));
         let directory = backends.directory();
+        let watched = farm.clone();
         signals::watch(move || {
-            farm.abandon();
+            watched.abandon();
             directory.remove();
         })
         .map_err(|error| format!("cannot watch for signals: {error}"))?;
         let linked = link::run(NAME, args, &mut backends);
+        if self.verbose {
+            jobs::tell_of_sharing(&farm);
+        }
         if args.asks_who() {
             // After lld's line: build systems look at the first.
             print::answer(&format!("thinfarm {} runs its ThinLTO backends\n", env!("CARGO_PKG_VERSION")));
         }
         Ok(linked)
+    }
+
+    fn share(&self) -> ShareArgs {
+        ShareArgs { machine_share: self.machine_share.clone(), memory_limit: self.memory_limit }
     }
 
     fn sources(&self) -> Result<Sources, String> {

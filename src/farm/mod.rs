@@ -2,24 +2,25 @@
 //! and of LLVM only that some of its state belongs to the process.
 
 mod event;
-mod jobserver;
+mod permits;
 mod process;
+mod queue;
 mod worker;
 
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use crossbeam_channel::{Sender, unbounded};
 
 pub use event::Event;
-pub use jobserver::Jobserver;
-use jobserver::{Permits, park};
+use permits::Permits;
+pub use permits::{InUse, Jobserver, MachineShare, ShareError};
 use process::Turn;
 pub use process::{FarmError, llvm_has};
+use queue::Queue;
 pub use worker::serve;
 use worker::{Children, Workers};
 
@@ -38,18 +39,20 @@ pub struct Farm {
     fail_fast: bool,
     worker_program: Option<PathBuf>,
     jobserver: Option<Jobserver>,
+    machine: Option<MachineShare>,
     children: Arc<Children>,
 }
 
 impl Default for Farm {
-    /// As many threads as cores this process may use; jobs go on when one fails; no child workers, and no
-    /// jobserver.
+    /// As many threads as cores this process may use; jobs go on when one fails; no child workers, no
+    /// jobserver, and the machine is not shared.
     fn default() -> Self {
         Self {
             threads: available_cores(),
             fail_fast: false,
             worker_program: None,
             jobserver: None,
+            machine: None,
             children: Arc::default(),
         }
     }
@@ -88,9 +91,26 @@ impl Farm {
         Self { jobserver, ..self }
     }
 
-    /// How many threads may work before and after the jobs, when there is no leave to ask for.
+    /// Shares the machine with other thinfarm processes: a job starts when a core and enough memory are free.
+    /// Where there is a jobserver, which does this for all programs, that alone is asked.
+    #[must_use]
+    pub fn machine(self, machine: Option<MachineShare>) -> Self {
+        Self { machine, ..self }
+    }
+
+    /// Why the machine is not shared any more, although [`Farm::machine`] was to share it; the jobs go on.
+    pub fn sharing_problem(&self) -> Option<String> {
+        self.machine.as_ref().and_then(MachineShare::problem)
+    }
+
+    /// How many threads may work before and after the jobs, when there is no leave to ask for: one under a
+    /// jobserver, and no more than there are idle cores now in a machine that is shared.
     pub fn threads_without_leave(&self) -> NonZero<usize> {
-        if self.jobserver.is_some() { NonZero::<usize>::MIN } else { self.threads }
+        match (&self.jobserver, &self.machine) {
+            (Some(_), _) => NonZero::<usize>::MIN,
+            (None, Some(machine)) => self.threads.min(machine.idle_cores()),
+            (None, None) => self.threads,
+        }
     }
 
     /// Ends child workers, removes what is half-written (by any farm of this process) and gives tokens back:
@@ -102,6 +122,9 @@ impl Farm {
         Children::bury(&killed);
         if let Some(jobserver) = &self.jobserver {
             jobserver.abandon();
+        }
+        if let Some(machine) = &self.machine {
+            machine.abandon();
         }
         abandon_outputs();
     }
@@ -122,20 +145,20 @@ impl Farm {
     /// # Errors
     /// The jobs cannot share this process.
     pub fn run_with(&self, plan: &Plan, mut listen: impl FnMut(&Event<'_>)) -> Result<Report, FarmError> {
-        let start = Instant::now();
+        let (start, started) = (Instant::now(), SystemTime::now());
         let before = Usage::now();
         let modules = Modules::default();
         let threads = self.threads.get().min(plan.jobs.len()).max(1);
         let children_may = self.worker_program.is_some();
         let turn = process::take_turn(plan, &modules, self.threads_without_leave(), children_may)?;
-        let permits = Permits::of(self.jobserver.as_ref()).map_err(FarmError::Thread)?;
+        let permits = Permits::of(self.jobserver.as_ref(), self.machine.as_ref(), plan);
+        let permits = permits.map_err(FarmError::Thread)?;
         let workers = self
             .worker_program
             .as_deref()
             .map(|program| Workers::new(plan, program, turn.trusts_debug_info, &self.children));
 
-        let queue =
-            Queue { order: plan.largest_first(), next: AtomicUsize::new(0), stopped: AtomicBool::new(false) };
+        let queue = Queue::new(plan.largest_first());
         let (sender, receiver) = unbounded();
         let mut reports: Vec<Option<JobReport>> = vec![None; plan.jobs.len()];
         let run = Run {
@@ -175,31 +198,7 @@ impl Farm {
         });
         let usage = self.children.dismiss().and(before.until_now());
         ran?;
-        Ok(Report::new(plan, reports, start.elapsed(), usage, threads))
-    }
-}
-
-/// The jobs that nobody has taken yet.
-struct Queue {
-    order: Vec<usize>,
-    next: AtomicUsize,
-    stopped: AtomicBool,
-}
-
-impl Queue {
-    fn take(&self) -> Option<usize> {
-        if self.stopped.load(Ordering::Relaxed) {
-            return None;
-        }
-        self.order.get(self.next.fetch_add(1, Ordering::Relaxed)).copied()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed) || self.next.load(Ordering::Relaxed) >= self.order.len()
-    }
-
-    fn stop(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
+        Ok(Report::new(plan, reports, started, start.elapsed(), usage, threads))
     }
 }
 
@@ -224,8 +223,10 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn work(self, listener: &Sender<Message>) {
-        while let Some(_permit) = self.permits.wait(|| self.queue.is_empty()) {
-            let Some(position) = self.queue.take() else { return };
+        loop {
+            let asked = Instant::now();
+            let Some(permit) = self.permits.wait(self.queue) else { return };
+            let (position, waited) = (permit.position, asked.elapsed());
             let queued = self.start.elapsed();
             // The listener outlives the workers, so a message always arrives.
             let _ = listener.send(Message::Started(position));
@@ -237,7 +238,9 @@ impl Run<'_> {
             if self.farm.fail_fast && result.is_err() {
                 self.queue.stop();
             }
-            let report = JobReport { queued, wall: self.start.elapsed() - queued, result };
+            let wall = self.start.elapsed() - queued;
+            let claimed_memory = permit.claimed_memory;
+            let report = JobReport { queued, waited, wall, claimed_memory, result };
             let _ = listener.send(Message::Finished(position, Box::new(report)));
         }
     }
@@ -248,5 +251,12 @@ impl Run<'_> {
             Some(workers) if !self.turn.suits(job) => workers.run(job),
             _ => backend::run(job, self.modules),
         }
+    }
+}
+
+/// Waits for the end of the process, which another thread brings about.
+fn park() -> ! {
+    loop {
+        thread::park();
     }
 }

@@ -3,7 +3,7 @@
 mod profile;
 mod usage;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 pub use profile::PROFILE_VERSION;
 pub use usage::Usage;
@@ -16,8 +16,13 @@ use crate::plan::Plan;
 pub struct JobReport {
     /// Since the start of the run, how long the job waited for a worker.
     pub queued: Duration,
+    /// The part of that for which a worker waited with it for leave to start: of the jobserver, or of other
+    /// thinfarm processes.
+    pub waited: Duration,
     /// From then to its end.
     pub wall: Duration,
+    /// Memory it claimed in a machine that is shared, bytes: what it was expected to need at most.
+    pub claimed_memory: Option<u64>,
     /// What it made, or why it made nothing.
     pub result: Result<JobDone, JobError>,
 }
@@ -27,6 +32,8 @@ pub struct JobReport {
 pub struct Report {
     /// One entry per job of the plan, in its order; `None` for jobs that were never started.
     pub jobs: Vec<Option<JobReport>>,
+    /// When the run began.
+    pub started: SystemTime,
     /// Wall time of the run.
     pub wall: Duration,
     /// What the process and its child workers used during the run.
@@ -44,12 +51,14 @@ impl Report {
     pub(crate) fn new(
         plan: &Plan,
         jobs: Vec<Option<JobReport>>,
+        started: SystemTime,
         wall: Duration,
         usage: Usage,
         threads: usize,
     ) -> Self {
         Self {
             jobs,
+            started,
             wall,
             usage,
             threads,

@@ -1,5 +1,7 @@
 //! The report as JSON, for scripts.
 
+use std::time::UNIX_EPOCH;
+
 use serde::Serialize;
 
 use super::{JobReport, Report};
@@ -15,6 +17,8 @@ struct Profile<'a> {
     thinfarm: &'static str,
     llvm: &'static str,
     threads: usize,
+    /// Since 1970.
+    started_unix_seconds: f64,
     wall_seconds: f64,
     cpu_seconds: f64,
     peak_memory_bytes: u64,
@@ -28,7 +32,10 @@ struct Job<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     queued_seconds: f64,
+    waited_seconds: f64,
     wall_seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claimed_memory_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stages: Option<Stages>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +68,7 @@ impl Report {
             thinfarm: env!("CARGO_PKG_VERSION"),
             llvm: llvm_build::build_version(),
             threads: self.threads,
+            started_unix_seconds: self.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
             wall_seconds: self.wall.as_secs_f64(),
             cpu_seconds: self.usage.cpu,
             peak_memory_bytes: self.usage.peak_memory,
@@ -76,7 +84,9 @@ impl Report {
             output: &self.outputs[position],
             error: job.result.as_ref().err().map(ToString::to_string),
             queued_seconds: job.queued.as_secs_f64(),
+            waited_seconds: job.waited.as_secs_f64(),
             wall_seconds: job.wall.as_secs_f64(),
+            claimed_memory_bytes: job.claimed_memory,
             stages: done.map(|done| Stages { llvm: done.stages, write: done.write }),
             module_bytes: done.map(|done| done.module_size),
             object_bytes: done.map(|done| done.object_size),

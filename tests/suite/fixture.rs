@@ -52,18 +52,20 @@ pub fn thinfarm_path() -> PathBuf {
     std::env::var_os("THINFARM").map_or_else(|| env!("CARGO_BIN_EXE_thinfarm").into(), PathBuf::from)
 }
 
-/// `thinfarm`, ready for arguments, with no `make` above it whatever runs these tests.
+/// `thinfarm`, ready for arguments, alone on the machine whatever runs these tests.
 pub fn thinfarm() -> Command {
     let mut command = Command::new(thinfarm_path());
-    no_make(&mut command);
+    alone(&mut command);
     command
 }
 
-/// Takes the variables away by which a `make` above these tests would tell of itself.
-pub fn no_make(command: &mut Command) {
-    for variable in ["MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS", "MAKELEVEL"] {
+/// Takes the variables away by which a `make` above these tests would tell of itself, and lets what runs here
+/// share the machine with nobody.
+pub fn alone(command: &mut Command) {
+    for variable in ["MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS", "MAKELEVEL", "THINFARM_MEMORY_LIMIT"] {
         command.env_remove(variable);
     }
+    command.env("THINFARM_MACHINE_SHARE", "off");
 }
 
 /// What one finished command said.

@@ -13,17 +13,17 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::fixture::{Link, NATIVE, Said, no_make, run, thinfarm, thinfarm_path};
+use crate::fixture::{Link, NATIVE, Said, alone, run, thinfarm, thinfarm_path};
 use crate::interrupt::{PROMPT, compile_long, wait_until};
 
 const ARGS: [&str; 6] = ["backend", "--profile", "profile.json", "--list", "list", "--"];
 
-/// Five equal modules. With some hundred functions each job runs for so long that all that may start do before
+/// `count` equal modules. With some hundred functions each job runs for so long that all that may start do before
 /// it ends.
-fn link_of_equals(functions: usize) -> Link {
+pub fn link_of_equals(count: usize, functions: usize) -> Link {
     let link = Link::sources();
     compile_long(&link, functions);
-    let names: Vec<String> = (0..5).map(|number| format!("equal{number}.o")).collect();
+    let names: Vec<String> = (0..count).map(|number| format!("equal{number}.o")).collect();
     for name in &names {
         link.write(name, link.read("long.o"));
         link.write(&format!("{name}.thinlto.bc"), "");
@@ -62,13 +62,13 @@ fn make(link: &Link, jobs: &str, prefix: &str) -> Said {
     let recipe = format!("\t{prefix}'{}' backend -j5 {}\n", thinfarm_path().display(), ARGS[1..].join(" "));
     link.write("Makefile", format!("all:\n{recipe}"));
     let mut make = link.command("make");
-    no_make(&mut make);
+    alone(&mut make);
     run(make.arg(jobs))
 }
 
 #[test]
 fn make_says_how_many_jobs_run_at_once() {
-    let link = link_of_equals(300);
+    let link = link_of_equals(5, 300);
     for (jobs, expected) in [("-j2", 2), ("-j3", 3), ("-j9", 5)] {
         let said = make(&link, jobs, "+").succeeded();
         assert_eq!(most_at_once(&link), expected, "at once under make {jobs}");
@@ -81,7 +81,7 @@ fn make_says_how_many_jobs_run_at_once() {
 /// Neither a make that runs one job at a time nor no make at all bounds what the user asks for.
 #[test]
 fn without_a_jobserver_threads_are_the_only_bound() {
-    let link = link_of_equals(300);
+    let link = link_of_equals(5, 300);
     assert!(!make(&link, "-j1", "+").succeeded().stderr.contains("warning"));
     assert_eq!(most_at_once(&link), 5);
     run(&mut backend(&link, &["-j5"])).succeeded();
@@ -91,14 +91,14 @@ fn without_a_jobserver_threads_are_the_only_bound() {
 /// What make closes to recipes without `+` it says it has all the same.
 #[test]
 fn a_jobserver_that_is_not_there_means_one_job_and_a_warning() {
-    let link = link_of_equals(3);
+    let link = link_of_equals(5, 3);
     let mut orphan = backend(&link, &[]);
     for auth in ["--jobserver-auth=77,78", "--jobserver-auth=-2,-2", "--jobserver-auth=fifo:./gone"] {
         let said = run(orphan.env("MAKEFLAGS", format!(" -j4 {auth}"))).succeeded();
         assert_eq!(said.stderr.matches("warning: jobserver unavailable: using -j1").count(), 1, "{said}");
         assert_eq!(most_at_once(&link), 1);
     }
-    let link = link_of_equals(300);
+    let link = link_of_equals(5, 300);
     let said = make(&link, "-j2", "").succeeded();
     assert_eq!(said.stderr.matches("warning: jobserver unavailable: using -j5").count(), 1, "{said}");
     assert_eq!(most_at_once(&link), 5, "what the user asks for is not make's to take away");
@@ -114,7 +114,7 @@ fn pipe(tokens: usize, command: &mut Command) -> Client {
 
 #[test]
 fn tokens_bound_the_jobs_and_are_given_back() {
-    let link = link_of_equals(300);
+    let link = link_of_equals(5, 300);
     for (threads, tokens, expected) in [("-j5", 2, 3), ("-j2", 9, 2), ("-j5", 0, 1)] {
         let mut command = backend(&link, &[threads]);
         let jobserver = pipe(tokens, &mut command);
@@ -127,7 +127,7 @@ fn tokens_bound_the_jobs_and_are_given_back() {
 /// A thread that finds no job left to run must not wait for leave to run one.
 #[test]
 fn a_run_ends_though_no_token_comes() {
-    let link = link_of_equals(3);
+    let link = link_of_equals(5, 3);
     let mut command = backend(&link, &["-j5"]);
     let _jobserver = pipe(0, &mut command);
     let status = wait_until(
@@ -139,7 +139,7 @@ fn a_run_ends_though_no_token_comes() {
 
 #[test]
 fn failed_jobs_give_their_tokens_back() {
-    let link = link_of_equals(3);
+    let link = link_of_equals(5, 3);
     for number in [1, 3] {
         link.write(&format!("equal{number}.o"), "noise");
     }
@@ -156,12 +156,17 @@ struct Fifo(File);
 
 impl Fifo {
     fn new(link: &Link, tokens: &str, command: &mut Command) -> Fifo {
+        Fifo::with_flags("-j", link, tokens, command)
+    }
+
+    /// As [`Fifo::new`], with the other flags that stand before its name.
+    fn with_flags(flags: &str, link: &Link, tokens: &str, command: &mut Command) -> Fifo {
         let path = link.path("fifo");
         let _ = fs::remove_file(&path);
         run(Command::new("mkfifo").arg(&path)).succeeded();
         let mut fifo = File::options().read(true).write(true).open(&path).expect("a fifo");
         fifo.write_all(tokens.as_bytes()).expect("room for tokens");
-        command.env("MAKEFLAGS", format!("-j --jobserver-auth=fifo:{}", path.display()));
+        command.env("MAKEFLAGS", format!("{flags} --jobserver-auth=fifo:{}", path.display()));
         Fifo(fifo)
     }
 
@@ -179,12 +184,27 @@ impl Fifo {
 
 #[test]
 fn a_fifo_is_a_jobserver_too() {
-    let link = link_of_equals(300);
+    let link = link_of_equals(5, 300);
     let mut command = backend(&link, &["-j5"]);
     let fifo = Fifo::new(&link, "ab", &mut command);
     run(&mut command).succeeded();
     assert_eq!(most_at_once(&link), 3);
     assert_eq!(fifo.tokens(), "ab");
+}
+
+/// A pool of tokens that several ninjas take theirs from is told of in `MAKEFLAGS` too, without letters. Ninja
+/// runs its first command on the leave that it has itself.
+#[test]
+fn ninja_passes_a_pool_of_tokens_on() {
+    let link = link_of_equals(5, 300);
+    let command = format!("'{}' backend -j5 {}", thinfarm_path().display(), ARGS[1..].join(" "));
+    link.write("build.ninja", format!("rule backends\n command = {command}\nbuild all: backends\n"));
+    let mut ninja = link.command("ninja");
+    alone(&mut ninja);
+    let fifo = Fifo::with_flags(" -j3", &link, "+++", &mut ninja);
+    run(&mut ninja).succeeded();
+    assert_eq!(most_at_once(&link), 4);
+    assert_eq!(fifo.tokens(), "+++");
 }
 
 /// How many files of `link` have names that end so.
@@ -196,7 +216,7 @@ fn outputs(link: &Link, end: &str) -> usize {
 /// A run that is stopped gives back what its jobs hold, and what arrives for those that wait.
 #[test]
 fn a_stopped_run_gives_its_tokens_back() {
-    let link = link_of_equals(800);
+    let link = link_of_equals(5, 800);
     for (signal, tokens) in [(Signal::SIGINT, "ab"), (Signal::SIGTERM, "abc"), (Signal::SIGHUP, "abcdef")] {
         let mut command = backend(&link, &["-j5"]);
         let fifo = Fifo::new(&link, tokens, &mut command);

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use crate::fixture::{Link, NATIVE, Said, llvm_tool, no_make, run, thinfarm_path};
+use crate::fixture::{Link, NATIVE, Said, alone, llvm_tool, run, thinfarm_path};
 
 /// The flags each module is compiled with; a `.cmd` file tells of them.
 const FLAGS: &str = "-O2 -fPIC -ffunction-sections";
@@ -58,7 +58,7 @@ fn print(link: &Link, which: &str, name: &str) {
 /// make, with what kbuild exports.
 fn make(link: &Link, file: &str) -> Command {
     let mut make = link.command("make");
-    no_make(&mut make);
+    alone(&mut make);
     make.args(["-f", file, "-j2"])
         .arg(format!("THINFARM={}", thinfarm_path().display()))
         .arg(format!("LD={}", llvm_tool("ld.lld").display()))

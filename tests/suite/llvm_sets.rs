@@ -23,7 +23,7 @@ use thinfarm::options::{FileOptions, Resolver};
 use thinfarm::plan::{Job, Plan};
 use thinfarm::toolchain::Tool;
 
-use crate::fixture::{Link, Said, llvm_tool, no_make, run, thinfarm_path};
+use crate::fixture::{Link, Said, alone, llvm_tool, run, thinfarm_path};
 use crate::interrupt::{PROMPT, link_with_a_long_job, wait_until};
 
 /// Three sets that change every function, so that no object can be right by chance.
@@ -43,7 +43,7 @@ fn farm(link: &Link, jobs: &[Compiled], options: &[&str]) -> Command {
     let mut command = link.command(std::env::current_exe().expect("this program"));
     command.args(["--exact", "llvm_sets::the_farm", "--ignored", "--nocapture", "--quiet"]);
     command.env("FARM_JOBS", jobs).env("FARM_OPTIONS", options.join("\n"));
-    no_make(&mut command);
+    alone(&mut command);
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command
 }

@@ -15,6 +15,7 @@ mod interrupt;
 mod jobserver;
 mod kbuild;
 mod llvm_sets;
+mod many_links;
 mod naming;
 mod native_objects;
 mod odd_inputs;

@@ -5,7 +5,6 @@ mod remembered;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,9 +13,10 @@ use clap::Args;
 use objects::Objects;
 use remembered::Remembered;
 
+use super::jobs::{self, JobArgs};
 use super::option_args::{OptionArgs, warn_of_missing};
 use super::progress::Progress;
-use super::{jobs, print, signals, telling};
+use super::{print, signals, telling};
 use crate::backend::OutputFile;
 use crate::incremental::Split;
 use crate::options::{CommandError, Resolver};
@@ -50,10 +50,8 @@ pub(super) struct Backend {
     modules: Vec<String>,
     #[command(flatten)]
     options: OptionArgs,
-    /// Jobs to run at once, and fewer if the jobserver of `make -j` says so [default: the cores this process
-    /// may use].
-    #[arg(short, long, value_name = "N")]
-    jobs: Option<NonZero<usize>>,
+    #[command(flatten)]
+    jobs: JobArgs,
     /// What replaces `.o` in the name of a native object.
     #[arg(long, default_value = Naming::SUFFIX)]
     suffix: String,
@@ -103,7 +101,7 @@ impl Backend {
 
     /// Whether everything asked for was made.
     fn compile(&self) -> Result<bool, String> {
-        let farm = jobs::farm(self.jobs).fail_fast(self.fail_fast);
+        let farm = jobs::farm(&self.jobs, self.verbose).fail_fast(self.fail_fast);
         let threads = farm.threads_without_leave();
         let plan = self.plan()?;
         // Who asks for the names of all objects has them there.
@@ -137,6 +135,7 @@ impl Backend {
 
         if self.verbose {
             telling::slowest(&report);
+            jobs::tell_of_sharing(&farm);
         }
         telling::summary(&split.stale, &report, split.up_to_date.len());
         if let Some(path) = &self.profile {
@@ -146,7 +145,7 @@ impl Backend {
             Some(clang) => {
                 let made = report.ran().filter(|(_, _, job)| job.result.is_ok());
                 let made = made.map(|(position, _, _)| &split.stale.jobs[position]);
-                let verdict = clang.compare(made.chain(&split.up_to_date), threads);
+                let verdict = clang.compare(made.chain(&split.up_to_date), farm.threads_without_leave());
                 telling::verdict(&verdict.map_err(|error| format!("cannot verify: {error}"))?)
             }
             None => true,

@@ -1,15 +1,16 @@
-//! Leave to start a job. Threads bound a run from above; under `make -j` a job also needs a token of make's
-//! jobserver, which bounds all that make runs. A worker asks here and nowhere else.
+//! The jobserver of make or ninja, which bounds all that it runs.
 //!
 //! make gives every process it starts leave for one job without a token. Further jobs at the same time hold
 //! one each, from their start to their end. Tokens that are not given back are lost to make, so this process
 //! must not end with any, whatever ends it.
 
 use std::fmt;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::{io, thread};
 
 use jobserver::{Acquired, Client, HelperThread};
+
+use crate::farm::park;
 
 /// The jobserver of the `make` that started this process.
 #[derive(Clone)]
@@ -58,7 +59,7 @@ impl Jobserver {
     }
 
     /// Gives every token back and takes no more: for a process that is about to end.
-    pub(super) fn abandon(&self) {
+    pub(in crate::farm) fn abandon(&self) {
         {
             let mut state = self.0.state();
             state.abandoned = true;
@@ -104,10 +105,10 @@ impl Shared {
 }
 
 /// Where the workers of one run ask for leave.
-pub(super) struct Permits<'a>(Option<&'a Jobserver>);
+pub(super) struct Permits<'a>(&'a Jobserver);
 
 /// Leave to run one job, until it is dropped.
-pub(super) struct Permit<'a>(Option<(&'a Shared, Kind)>);
+pub(super) struct Permit<'a>(&'a Shared, Kind);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
@@ -120,21 +121,18 @@ impl<'a> Permits<'a> {
     ///
     /// # Errors
     /// The thread that waits for tokens could not be started.
-    pub(super) fn of(jobserver: Option<&'a Jobserver>) -> io::Result<Self> {
-        if let Some(Jobserver(shared)) = jobserver {
-            let waiting = shared.clone();
-            let helper = shared.client.clone().into_helper_thread(move |token| waiting.arrived(token))?;
-            *shared.helper() = Some(helper);
-        }
+    pub(super) fn of(jobserver: &'a Jobserver) -> io::Result<Self> {
+        let Jobserver(shared) = jobserver;
+        let waiting = shared.clone();
+        let helper = shared.client.clone().into_helper_thread(move |token| waiting.arrived(token))?;
+        *shared.helper() = Some(helper);
         Ok(Self(jobserver))
     }
 
     /// Waits for leave to run a job. `None` as soon as `is_over` says that there is none to run, which is
     /// asked again whenever a job has ended.
     pub(super) fn wait(&self, is_over: impl Fn() -> bool) -> Option<Permit<'a>> {
-        let Some(Jobserver(shared)) = self.0 else {
-            return (!is_over()).then_some(Permit(None));
-        };
+        let Jobserver(shared) = self.0;
         let mut state = shared.state();
         state.waiting += 1;
         let kind = loop {
@@ -162,23 +160,22 @@ impl<'a> Permits<'a> {
             state.spare -= 1;
             state.held.pop();
         }
-        kind.map(|kind| Permit(Some((shared, kind))))
+        kind.map(|kind| Permit(shared, kind))
     }
 }
 
 impl Drop for Permits<'_> {
     fn drop(&mut self) {
-        if let Some(Jobserver(shared)) = self.0 {
-            let helper = shared.helper().take();
-            drop(helper);
-            shared.state().requested = 0;
-        }
+        let Jobserver(shared) = self.0;
+        let helper = shared.helper().take();
+        drop(helper);
+        shared.state().requested = 0;
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        let Some((shared, kind)) = self.0 else { return };
+        let Self(shared, kind) = self;
         let mut state = shared.state();
         match kind {
             Kind::Tokenless => state.tokenless_job = false,
@@ -186,12 +183,5 @@ impl Drop for Permit<'_> {
             Kind::Token => drop(state.held.pop()),
         }
         shared.changed.notify_all();
-    }
-}
-
-/// Waits for the end of the process, which another thread brings about.
-pub(super) fn park() -> ! {
-    loop {
-        thread::park();
     }
 }

@@ -1,0 +1,277 @@
+//! A machine that several thinfarm processes share: a job waits until a core is free for it, and memory.
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use std::{io, thread};
+
+use super::directory::{self, ShareError};
+use super::slots::{InTurn, InUse, Slots};
+use super::{available, memory};
+use crate::farm::queue::Queue;
+use crate::farm::{available_cores, park};
+use crate::plan::Plan;
+
+/// This process's share of the machine's cores and memory, beside the other thinfarm processes that meet in the
+/// same directory.
+///
+/// All together run as many jobs at a time as there are cores, and each starts a job only while the sum of
+/// what all jobs claim stays within its memory budget; a job that claims more than that runs alone. Those that
+/// wait take turns, a job at a time. What a process held is free as soon as it ends, whatever ended it.
+#[derive(Clone, Debug)]
+pub struct MachineShare(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    directory: PathBuf,
+    /// Bytes.
+    budget: u64,
+    /// Held by the worker of this process that asks for leave.
+    asking: Mutex<()>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    slots: Slots,
+    /// What the job claims that a worker asks leave for, bytes.
+    asked: Option<u64>,
+    granted: Option<Grant>,
+    /// The run that is served; a helper of an earlier one ends.
+    run: u64,
+    /// Why the machine is not shared any more.
+    problem: Option<String>,
+    /// This process is about to end.
+    abandoned: bool,
+}
+
+/// Leave to start a job.
+#[derive(Clone, Copy, Debug)]
+enum Grant {
+    Slot(usize),
+    /// The directory has become unusable, which is no reason to stop a build.
+    Unshared,
+}
+
+/// How long the process whose turn it is waits before it looks again for what another one gave back.
+const FIRST_PAUSE: Duration = Duration::from_micros(250);
+/// The pause doubles up to this: a small part of all but the shortest jobs, and a few hundred looks a second.
+const LONGEST_PAUSE: Duration = Duration::from_millis(4);
+
+impl MachineShare {
+    /// With all other processes of this user, who meet in `$XDG_RUNTIME_DIR/thinfarm`, or else in a directory
+    /// `thinfarm-UID` for temporary files. The memory budget is `memory` bytes; if none is given, four fifths
+    /// of what this process may use and nobody else does at the moment.
+    ///
+    /// # Errors
+    /// There can be no such directory, or others may write to it.
+    pub fn of_user(memory: Option<u64>) -> Result<Self, ShareError> {
+        Self::open(directory::of_user()?, available_cores(), memory)
+    }
+
+    /// As [`MachineShare::of_user`], with those processes that were given the same `directory`: of several
+    /// users, or in several containers. It is created if it is not there.
+    ///
+    /// # Errors
+    /// It cannot be had, or written to.
+    pub fn at(directory: &Path, memory: Option<u64>) -> Result<Self, ShareError> {
+        Self::open(directory::named(directory)?, available_cores(), memory)
+    }
+
+    fn open(directory: PathBuf, cores: NonZero<usize>, memory: Option<u64>) -> Result<Self, ShareError> {
+        let unusable = |source| ShareError::Unusable { path: directory.clone(), source };
+        let mut slots = Slots::open(&directory, cores.get()).map_err(unusable)?;
+        let budget = match memory {
+            Some(bytes) => bytes,
+            None => memory::default_budget(slots.in_use().map_err(unusable)?.memory, &available::now()),
+        };
+        let state = State { slots, asked: None, granted: None, run: 0, problem: None, abandoned: false };
+        Ok(Self(Arc::new(Shared {
+            directory,
+            budget,
+            asking: Mutex::default(),
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        })))
+    }
+
+    /// Where the processes meet.
+    pub fn directory(&self) -> &Path {
+        &self.0.directory
+    }
+
+    /// The most memory that jobs of all processes may claim when one of this process starts, bytes.
+    pub fn memory_budget(&self) -> u64 {
+        self.0.budget
+    }
+
+    /// How much of the machine is taken now.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn in_use(&self) -> io::Result<InUse> {
+        self.0.state().slots.in_use()
+    }
+
+    /// Why the machine is not shared any more, if it is not: then only threads bound a run.
+    pub fn problem(&self) -> Option<String> {
+        self.0.state().problem.clone()
+    }
+
+    /// How many cores nobody uses now, at least one.
+    pub(in crate::farm) fn idle_cores(&self) -> NonZero<usize> {
+        NonZero::new(self.0.state().slots.free()).unwrap_or(NonZero::<usize>::MIN)
+    }
+
+    /// Gives no leave any more: for a process that is about to end. What it holds is free when it has ended.
+    pub(in crate::farm) fn abandon(&self) {
+        let mut state = self.0.state();
+        state.abandoned = true;
+        state.run += 1;
+        self.0.changed.notify_all();
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A worker's side: waits for leave to run a job that claims `claim` bytes.
+    fn ask(&self, claim: u64, is_over: impl Fn() -> bool) -> Option<Grant> {
+        let mut state = self.state();
+        state.asked = Some(claim);
+        self.changed.notify_all();
+        let granted = loop {
+            if state.abandoned {
+                drop(state);
+                park();
+            } else if let Some(granted) = state.granted.take() {
+                break Some(granted);
+            } else if is_over() {
+                break None;
+            }
+            state = self.wait(state);
+        };
+        state.asked = None;
+        granted
+    }
+
+    /// The helper's side: gets leave for whoever asks, until the run is over. It may come to wait in line for
+    /// others, which nothing interrupts, so it is a thread of its own that nobody waits for.
+    fn help(&self, run: u64) {
+        loop {
+            let mut state = self.state();
+            while state.run == run && state.asked.is_none() {
+                state = self.wait(state);
+            }
+            if state.run != run {
+                return;
+            }
+            let is_shared = state.problem.is_none();
+            drop(state);
+            if is_shared && let Err(error) = self.take_turn(run) {
+                let problem = format!("cannot use {}: {error}", self.directory.display());
+                self.state().problem = Some(problem);
+            }
+            let mut state = self.state();
+            if state.problem.is_some() && state.run == run && state.asked.is_some() {
+                self.grant(&mut state, Grant::Unshared);
+            }
+        }
+    }
+
+    /// Waits in line, then for a core and memory, for as long as a worker asks for them.
+    fn take_turn(&self, run: u64) -> io::Result<()> {
+        let _turn = InTurn::wait(&self.directory)?;
+        let mut pause = FIRST_PAUSE;
+        let mut state = self.state();
+        while state.run == run
+            && let Some(claim) = state.asked
+        {
+            if let Some(slot) = state.slots.take(claim, self.budget)? {
+                self.grant(&mut state, Grant::Slot(slot));
+                break;
+            }
+            // Also woken by whatever happens in this process.
+            let waited = self.changed.wait_timeout(state, pause);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Ok(())
+    }
+
+    fn grant(&self, state: &mut State, grant: Grant) {
+        state.asked = None;
+        state.granted = Some(grant);
+        self.changed.notify_all();
+    }
+}
+
+/// Where the workers of one run ask for leave.
+pub(super) struct Permits<'a> {
+    shared: &'a Shared,
+    plan: &'a Plan,
+}
+
+/// Leave to run one job, until it is dropped.
+pub(super) struct Permit<'a> {
+    shared: &'a Shared,
+    grant: Grant,
+    claim: u64,
+}
+
+impl<'a> Permits<'a> {
+    /// For one run at a time.
+    ///
+    /// # Errors
+    /// The thread that waits for other processes could not be started.
+    pub(super) fn of(share: &'a MachineShare, plan: &'a Plan) -> io::Result<Self> {
+        let MachineShare(shared) = share;
+        let (helped, run) = (shared.clone(), shared.state().run);
+        thread::Builder::new().name("leave".to_owned()).spawn(move || helped.help(run))?;
+        Ok(Self { shared, plan })
+    }
+
+    /// Waits for leave to run the next job of `queue`, and takes it. `None` as soon as there is none to run,
+    /// which is looked at again whenever a job has ended.
+    pub(super) fn wait(&self, queue: &Queue) -> Option<(usize, Permit<'a>)> {
+        // One worker at a time, so that leave is for the very job that is next.
+        let _asking = self.shared.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        let claim = memory::predicted_peak(&self.plan.jobs[queue.peek()?]);
+        let grant = self.shared.ask(claim, || queue.is_empty())?;
+        let permit = Permit { shared: self.shared, grant, claim };
+        Some((queue.take()?, permit))
+    }
+}
+
+impl Drop for Permits<'_> {
+    fn drop(&mut self) {
+        self.shared.state().run += 1;
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Permit<'_> {
+    /// What the job claims, bytes.
+    pub(super) fn claim(&self) -> u64 {
+        self.claim
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        if let Grant::Slot(slot) = self.grant {
+            state.slots.give_back(slot);
+        }
+        // Also for the one who waits for leave and now finds that the run is over.
+        self.shared.changed.notify_all();
+    }
+}
