@@ -3,6 +3,7 @@
 mod backend;
 mod cc;
 mod doctor;
+mod dtlto;
 mod explain;
 mod jobs;
 mod kbuild;
@@ -12,6 +13,7 @@ mod print;
 mod progress;
 mod response;
 mod signals;
+mod telling;
 mod worker;
 
 use std::process::ExitCode;
@@ -33,6 +35,7 @@ struct Cli {
 enum Command {
     Backend(Box<backend::Backend>),
     Cc(cc::Cc),
+    Dtlto(dtlto::Dtlto),
     Explain(explain::Explain),
     Kbuild(kbuild::Kbuild),
     Doctor(doctor::Doctor),
@@ -58,6 +61,7 @@ pub fn main() -> ExitCode {
     match cli.command {
         Command::Backend(backend) => backend.run(),
         Command::Cc(cc) => cc.run(),
+        Command::Dtlto(dtlto) => dtlto.run(),
         Command::Explain(explain) => explain.run(),
         Command::Kbuild(kbuild) => kbuild.run(),
         Command::Doctor(doctor) => doctor.run(),

@@ -17,6 +17,8 @@ pub(super) struct Progress {
     done: usize,
     last_line: Instant,
     verbose: bool,
+    /// Whether a log is told now and then that the run goes on.
+    chatty: bool,
     /// Whether a job's diagnostics name its object: several jobs report to one terminal.
     named: bool,
 }
@@ -27,13 +29,18 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(Some(jobs as u64), ProgressDrawTarget::stderr());
         let style = "[{pos}/{len}] {wide_msg} {elapsed}";
         bar.set_style(ProgressStyle::with_template(style).expect("a template known to be right"));
-        Self { bar, done: 0, last_line: Instant::now(), verbose, named: true }
+        Self { bar, done: 0, last_line: Instant::now(), verbose, chatty: true, named: true }
+    }
+
+    /// For a run in the middle of somebody else's, whose log it is: a bar on a terminal, and what is wrong.
+    pub(super) fn quiet(jobs: usize, verbose: bool) -> Self {
+        Self { chatty: false, ..Self::new(jobs, verbose) }
     }
 
     /// For a single job, whose diagnostics stand alone as clang's do.
     pub(super) fn silent() -> Self {
         let bar = ProgressBar::hidden();
-        Self { bar, done: 0, last_line: Instant::now(), verbose: false, named: false }
+        Self { bar, done: 0, last_line: Instant::now(), verbose: false, chatty: false, named: false }
     }
 
     pub(super) fn hear(&mut self, event: &Event<'_>) {
@@ -71,7 +78,7 @@ impl Progress {
         if !self.named {
             return;
         }
-        let due = self.bar.is_hidden() && self.last_line.elapsed() >= PLAIN_EVERY;
+        let due = self.chatty && self.bar.is_hidden() && self.last_line.elapsed() >= PLAIN_EVERY;
         if self.verbose || due {
             self.last_line = Instant::now();
             let (done, jobs) = (self.done, self.bar.length().unwrap_or_default());
