@@ -6,11 +6,15 @@
 //! llvm/lib/LTO/LTO.cpp.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::fs;
 use std::io;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// The backend jobs of one link, as lld describes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,8 +80,8 @@ pub enum DistributionError {
 
 #[derive(Deserialize)]
 struct Text {
-    common: Common,
-    jobs: Vec<Job>,
+    common: Object<Common>,
+    jobs: Vec<Object<Job>>,
 }
 
 #[derive(Deserialize)]
@@ -94,6 +98,27 @@ struct Job {
     args: Vec<String>,
     inputs: Vec<String>,
     outputs: Vec<String>,
+}
+
+/// A `T` that was written with the names of its fields: serde would also take an array of their values.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
 }
 
 impl Distribution {
@@ -114,15 +139,17 @@ impl Distribution {
         let mut json = serde_json::Deserializer::from_slice(text);
         let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);
         let read = serde_ignored::deserialize(tracked, |field| unknown.push(field.to_string()));
-        let Text { common, jobs } = read.map_err(|error| match track.path().to_string().as_str() {
-            "." => error.to_string(),
-            field => format!("{field}: {error}"),
-        })?;
+        let Object(Text { common: Object(common), jobs }) =
+            read.map_err(|error| match track.path().to_string().as_str() {
+                field if error.is_data() && field != "." => format!("{field}: {error}"),
+                _ => error.to_string(),
+            })?;
         json.end().map_err(|error| error.to_string())?;
 
         let (compiler, common_args) = split(common.args)?;
-        let job =
-            |(position, job): (usize, Job)| job.read().map_err(|reason| format!("jobs[{position}].{reason}"));
+        let job = |(position, Object(job)): (usize, Object<Job>)| {
+            job.read().map_err(|reason| format!("jobs[{position}].{reason}"))
+        };
         Ok(Self {
             linker_output: common.linker_output,
             compiler,
@@ -201,28 +228,15 @@ fn split(args: Vec<String>) -> Result<(Vec<String>, CommonArgs), String> {
     Ok((compiler, CommonArgs { prepended, linkers, appended }))
 }
 
-/// Where lld's own arguments begin and end: `-c --target=TRIPLE -ON`, some that depend on its options, and
-/// the warning that it turns off at the end of them (`buildCommonRemoteCompilerOptions`).
+/// Where lld's own arguments begin and end: with `-c --target=TRIPLE -ON`, and with the warning that it always
+/// turns off last of all (`buildCommonRemoteCompilerOptions`). What stands between depends on its options.
 fn linkers_own(args: &[String]) -> Option<(usize, usize)> {
     let is_beginning = |window: &[String]| {
-        let level = window[2].strip_prefix("-O");
-        window[0] == "-c"
-            && window[1].starts_with("--target=")
-            && level.is_some_and(|level| matches!(level, "0" | "1" | "2" | "3"))
+        window[0] == "-c" && window[1].starts_with("--target=") && window[2].starts_with("-O")
     };
     let start = args.windows(3).position(is_beginning)?;
-    let mut end = start + 3;
-    let mut skip = |option: &dyn Fn(&str) -> bool, values: usize| {
-        if args.get(end).is_some_and(|arg| option(arg)) {
-            end += 1 + values;
-        }
-    };
-    for flag in ["-faddrsig", "-ffunction-sections", "-fdata-sections", "-fpic"] {
-        skip(&|arg| arg == flag, 0);
-    }
-    skip(&|arg| arg == "-mllvm", 1);
-    skip(&|arg| arg.starts_with("-fprofile-sample-use="), 0);
-    (args.get(end)? == "-Wno-unused-command-line-argument").then_some((start, end + 1))
+    let length = args[start..].iter().position(|arg| arg == "-Wno-unused-command-line-argument")?;
+    Some((start, start + length + 1))
 }
 
 #[cfg(test)]
@@ -292,8 +306,15 @@ mod tests {
             ("[\"b.2.27.native.o\"]", "\"b\"", "jobs[1].outputs: invalid type: string"),
             ("-fthinlto-index=b.bc", "-O1", "jobs[1].args: \"-fthinlto-index=b.bc\" is not among them"),
             ("\"-o\", \"b.2.27", "\"-o\", \"c.2.27", "jobs[1].args: \"-o\", \"b.2.27.native.o\" is not"),
-            ("]}", "]", "expected `,` or `}` at line"),
-            ("{\n", "[{\n", "invalid type: map, expected struct Common"),
+            ("]}", "]", "EOF while parsing"),
+            ("\"outputs\": [\"a", "\"outputs\" [\"a", "expected `:` at line 5 column"),
+            ("{\n", "[{\n", "invalid type: sequence, expected an object"),
+            ("\"common\": {", "\"common\": [{", "common: invalid type: sequence, expected an object"),
+            (
+                "\"jobs\": [",
+                "\"jobs\": [[[], [], []],",
+                "jobs[0]: invalid type: sequence, expected an object",
+            ),
         ] {
             let text = SOUND.replacen(old, new, 1);
             assert_ne!(text, SOUND, "{old}");
