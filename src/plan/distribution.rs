@@ -307,7 +307,7 @@ mod tests {
             ("-fthinlto-index=b.bc", "-O1", "jobs[1].args: \"-fthinlto-index=b.bc\" is not among them"),
             ("\"-o\", \"b.2.27", "\"-o\", \"c.2.27", "jobs[1].args: \"-o\", \"b.2.27.native.o\" is not"),
             ("]}", "]", "EOF while parsing"),
-            ("\"outputs\": [\"a", "\"outputs\" [\"a", "expected `:` at line 5 column"),
+            ("\"outputs\": [\"a", "\"outputs\" [\"a", "expected `:` at line"),
             ("{\n", "[{\n", "invalid type: sequence, expected an object"),
             ("\"common\": {", "\"common\": [{", "common: invalid type: sequence, expected an object"),
             (

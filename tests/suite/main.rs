@@ -23,6 +23,7 @@ mod naming;
 mod native_objects;
 mod odd_inputs;
 mod own_options;
+mod peers_clang;
 mod precedence;
 mod report;
 mod side_by_side;
