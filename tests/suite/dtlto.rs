@@ -105,13 +105,13 @@ fn arguments_that_the_user_puts_first() {
         args.iter().map(|arg| format!("--thinlto-remote-compiler-prepend-arg={arg}")).collect::<Vec<_>>()
     };
     let (link, other) = (recorded(), unknown());
-    let args = prepended(&["-O0", "-g"]);
+    let args = prepended(&["-O0", "-mllvm", "-align-all-functions=6"]);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let jobs = Distributed::new(&other, &MODULES).lld(&args).jobs();
     assert_eq!(jobs.common[1], "-O0");
     jobs.are_as_described();
     let jobs = Distributed::new(&link, &MODULES).lld(&args).jobs();
-    jobs.is_made_with("shape", &[&["-O0", "-g"], OWN[0].1].concat());
+    jobs.is_made_with("shape", &[&["-O0", "-mllvm", "-align-all-functions=6"], OWN[0].1].concat());
 
     let args = prepended(&["clang"]);
     let jobs = Distributed::new(&other, &MODULES).lld(&["--thinlto-remote-compiler=llvm", &args[0]]).jobs();
@@ -183,7 +183,7 @@ fn what_rustc_says_is_above_what_lld_says() {
     rustc.args(["--edition=2024", "-Clinker-plugin-lto", "-Cpanic=abort", "-Copt-level=z"]);
     run(rustc.args(["-Ctarget-cpu=haswell", "--emit=obj=twice.o", "twice.rs"])).succeeded();
     let jobs =
-        Distributed::new(&link, &["twice.o"]).distributor(&["--options=rust"]).lld(&["--lto-O3"]).jobs();
+        Distributed::new(&link, &["twice.o"]).distributor(&["--options=rust"]).lld(&["--lto-O0"]).jobs();
     let rusts =
         ["-Oz", "-fPIC", "-ffunction-sections", "-fdata-sections", "-march=haswell", "-mtune=generic"];
     jobs.is_made_with("twice", &[&["--target=x86_64-unknown-linux-gnu"][..], &rusts].concat());
