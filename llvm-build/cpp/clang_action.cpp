@@ -55,6 +55,13 @@ static void runAction(rust::Slice<const rust::String> Cc1, rust::Slice<const uin
     Result.Error = "clang rejected the command line";
     return;
   }
+  // The tool around clang's actions would load them, and without them the object is another one.
+  if (!Invocation->getFrontendOpts().Plugins.empty() ||
+      !Invocation->getCodeGenOpts().PassPlugins.empty()) {
+    Result.Error = "plugins (-fpass-plugin, -fplugin, -load) are not supported: they need the shared LLVM "
+                   "that they were built for; run clang for this one";
+    return;
+  }
   // The farm renames outputs when the job is done; clang needs no temporaries of its own.
   FrontendOptions &FE = Invocation->getFrontendOpts();
   FE.OutputFile = ref(Output).str();

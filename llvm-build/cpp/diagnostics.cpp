@@ -117,11 +117,15 @@ bool BackendDiagnostics::handleDiagnostics(const DiagnosticInfo &Info) {
     Diags.Report(PluginIds.of(Info.getSeverity())) << print(Info);
     break;
   }
-  Result.Warnings = Diags.getClient()->getNumWarnings();
-  Result.Errors = Diags.getClient()->getNumErrors();
+  count();
+  return true;
+}
+
+void BackendDiagnostics::count() {
+  Result.Warnings = engine().getClient()->getNumWarnings();
+  Result.Errors = engine().getClient()->getNumErrors();
   if (Result.Errors > 0 && Result.Error.empty())
     Result.Error = "the backend reported errors";
-  return true;
 }
 
 } // namespace thinfarm

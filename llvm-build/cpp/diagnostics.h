@@ -30,6 +30,9 @@ public:
   // clang's diagnostics of this job. Most jobs report nothing, so it is made when first needed.
   clang::DiagnosticsEngine &engine();
 
+  // Tells the job's result what was reported so far; an error is the job's.
+  void count();
+
 private:
   const llvm::StringRef ModuleId;
   const rust::Slice<const rust::String> Cc1;

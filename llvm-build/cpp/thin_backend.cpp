@@ -372,6 +372,10 @@ static void runJob(const BitcodeModule &Module, const SummaryIndex &Index, Impor
   llvm::Module &M = **Loaded;
   if (Triple Wanted(ref(Options.triple)); M.getTargetTriple() != Wanted) {
     Diagnostics.engine().Report(clang::diag::warn_fe_override_module) << Wanted.str();
+    // It is an error with -Werror.
+    Diagnostics.count();
+    if (!Result.Error.empty())
+      return;
     M.setTargetTriple(Wanted);
   }
   Context.setDefaultTargetCPU(ref(Options.cpu));

@@ -90,12 +90,13 @@ pub(super) fn farm(args: &JobArgs, verbose: bool) -> Farm {
 
 /// A farm for a linker: as [`farm`], but a jobserver that make does not let it have is no news, since builds
 /// run linkers without `+`. Then it shares the machine with the other links.
-pub(super) fn farm_of_linker(share: &ShareArgs, verbose: bool) -> Farm {
-    let farm = match Jobserver::inherited() {
-        Ok(Some(jobserver)) => Farm::default().jobserver(Some(jobserver)),
-        Ok(None) | Err(_) => Farm::default().machine(share.open_if_possible(verbose)),
-    };
-    farm.worker_program(WORKER_PROGRAM)
+pub(super) fn farm_of_linker(args: &JobArgs, verbose: bool) -> Farm {
+    let farm = Farm::default().threads(args.jobs.unwrap_or_else(available_cores));
+    match Jobserver::inherited() {
+        Ok(Some(jobserver)) => farm.jobserver(Some(jobserver)),
+        Ok(None) | Err(_) => farm.machine(args.share.open_if_possible(verbose)),
+    }
+    .worker_program(WORKER_PROGRAM)
 }
 
 impl ShareArgs {

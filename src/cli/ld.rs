@@ -8,8 +8,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use super::backend::write_profile;
-use super::jobs::{self, ShareArgs, Sharing, size};
+use super::jobs::{self, JobArgs, ShareArgs, Sharing, size};
 use super::option_args::{Policy, configuration, default_policy};
 use super::progress::Progress;
 use super::{print, signals, telling};
@@ -105,7 +104,7 @@ pub(super) fn run_if_called() -> Option<ExitCode> {
 
 impl Linker {
     fn link(&self, args: &Arguments) -> Result<bool, String> {
-        let farm = jobs::farm_of_linker(&self.share(), self.verbose).fail_fast(self.fail_fast);
+        let farm = jobs::farm_of_linker(&self.job_args(), self.verbose).fail_fast(self.fail_fast);
         let settings = Settings {
             farm: farm.clone(),
             sources: self.sources()?,
@@ -133,8 +132,10 @@ impl Linker {
         Ok(linked)
     }
 
-    fn share(&self) -> ShareArgs {
-        ShareArgs { machine_share: self.machine_share.clone(), memory_limit: self.memory_limit }
+    /// Without a number of jobs, which depends on what lld is told.
+    fn job_args(&self) -> JobArgs {
+        let share = ShareArgs { machine_share: self.machine_share.clone(), memory_limit: self.memory_limit };
+        JobArgs { jobs: None, share }
     }
 
     fn sources(&self) -> Result<Sources, String> {
@@ -159,7 +160,7 @@ impl Linker {
             }
             Told::Planned(plan, sources) => {
                 super::option_args::warn_of_missing(sources);
-                *progress = Some(Progress::of_link(plan.jobs.len(), self.verbose));
+                *progress = Some(Progress::quiet(plan.jobs.len(), self.verbose));
             }
             Told::Event(event) => progress.iter_mut().for_each(|progress| progress.hear(event)),
             Told::Done(plan, report) => {
@@ -169,7 +170,7 @@ impl Linker {
                     telling::summary(plan, report, 0);
                 }
                 if let Some(path) = &self.profile {
-                    write_profile(path, report)?;
+                    telling::profile(path, report)?;
                 }
                 if let Some(clang) = &self.verify_with {
                     let clang = verify::Clang::find(clang).map_err(|error| error.to_string())?;

@@ -3,6 +3,7 @@
 mod backend;
 mod cc;
 mod doctor;
+mod dtlto;
 mod explain;
 mod jobs;
 mod kbuild;
@@ -35,6 +36,7 @@ struct Cli {
 enum Command {
     Backend(Box<backend::Backend>),
     Cc(cc::Cc),
+    Dtlto(dtlto::Dtlto),
     Explain(explain::Explain),
     Kbuild(kbuild::Kbuild),
     Doctor(doctor::Doctor),
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
     match cli.command {
         Command::Backend(backend) => backend.run(),
         Command::Cc(cc) => cc.run(),
+        Command::Dtlto(dtlto) => dtlto.run(),
         Command::Explain(explain) => explain.run(),
         Command::Kbuild(kbuild) => kbuild.run(),
         Command::Doctor(doctor) => doctor.run(),

@@ -11,6 +11,18 @@ use crate::options::{MissingOptions, SourceName, Sources};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Codegen options")]
 pub(super) struct OptionArgs {
+    #[command(flatten)]
+    sources: SourceArgs,
+    /// Codegen options of modules that have none of their own, as a clang command line. Front-end
+    /// options do no harm.
+    #[arg(last = true, value_name = "CLANG FLAGS")]
+    flags: Vec<String>,
+}
+
+/// Where options are looked for.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Codegen options")]
+pub(super) struct SourceArgs {
     /// Where each file's own options are: kbuild, compile-commands[=PATH], recorded, ninja[=DIR] or
     /// rust. Repeatable; the first that knows a module is taken, wholly. Replaces those of
     /// thinfarm.toml.
@@ -23,10 +35,6 @@ pub(super) struct OptionArgs {
     /// upwards].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Codegen options of modules that have none of their own, as a clang command line. Front-end
-    /// options do no harm.
-    #[arg(last = true, value_name = "CLANG FLAGS")]
-    flags: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -49,11 +57,22 @@ impl From<Policy> for MissingOptions {
 impl OptionArgs {
     /// The sources that were asked for, on the command line or in the configuration.
     pub(super) fn sources(&self) -> Result<Sources, String> {
+        self.sources.ask(Sources::given(self.flags.clone()), &[])
+    }
+}
+
+impl SourceArgs {
+    /// `sources`, asking before the options they have those that were named, on the command line or in the
+    /// configuration. If none is, those of `unasked` are asked, and need not know any module.
+    pub(super) fn ask(&self, sources: Sources, unasked: &[SourceName]) -> Result<Sources, String> {
         let config = configuration(self.config.as_deref())?;
-        let names = if self.sources.is_empty() { &config.sources } else { &self.sources };
-        let policy = self.missing_options.map(MissingOptions::from).or(config.missing_options);
-        let policy = policy.unwrap_or_else(|| default_policy(names));
-        let sources = Sources::given(self.flags.clone());
+        let named = if self.sources.is_empty() { &config.sources } else { &self.sources };
+        let (names, default) = match named.is_empty() {
+            true => (unasked, MissingOptions::Ignore),
+            false => (&named[..], default_policy(named)),
+        };
+        let policy =
+            self.missing_options.map(MissingOptions::from).or(config.missing_options).unwrap_or(default);
         let sources = sources.with(names, policy).map_err(|error| error.to_string())?;
         Ok(sources.with_rules(config.rules))
     }
@@ -85,8 +104,9 @@ pub(super) fn warn_of_missing(sources: &Sources) {
             others => format!(" and {others} more"),
         };
         print::warning(&format!(
-            "no source of options knows {first}{others}: compiled with the options after -- \
-             (--missing-options error or ignore)"
+            "no source of options knows {first}{others}: compiled with the options of {} \
+             (--missing-options error or ignore)",
+            sources.giver()
         ));
     }
 }

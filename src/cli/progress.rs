@@ -17,10 +17,10 @@ pub(super) struct Progress {
     done: usize,
     last_line: Instant,
     verbose: bool,
+    /// Whether a log is told now and then that the run goes on.
+    chatty: bool,
     /// Whether a job's diagnostics name its object: several jobs report to one terminal.
     named: bool,
-    /// Whether nothing tells that a run goes on.
-    is_quiet: bool,
 }
 
 impl Progress {
@@ -29,18 +29,18 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(Some(jobs as u64), ProgressDrawTarget::stderr());
         let style = "[{pos}/{len}] {wide_msg} {elapsed}";
         bar.set_style(ProgressStyle::with_template(style).expect("a template known to be right"));
-        Self { bar, done: 0, last_line: Instant::now(), verbose, named: true, is_quiet: false }
+        Self { bar, done: 0, last_line: Instant::now(), verbose, chatty: true, named: true }
     }
 
-    /// For a link, which says nothing that is no news: a bar on a terminal, lines if they are asked for.
-    pub(super) fn of_link(jobs: usize, verbose: bool) -> Self {
-        Self { is_quiet: !verbose, ..Self::new(jobs, verbose) }
+    /// For a run in the middle of somebody else's, whose log it is: a bar on a terminal, and what is wrong.
+    pub(super) fn quiet(jobs: usize, verbose: bool) -> Self {
+        Self { chatty: false, ..Self::new(jobs, verbose) }
     }
 
     /// For a single job, whose diagnostics stand alone as clang's do.
     pub(super) fn silent() -> Self {
         let bar = ProgressBar::hidden();
-        Self { bar, done: 0, last_line: Instant::now(), verbose: false, named: false, is_quiet: true }
+        Self { bar, done: 0, last_line: Instant::now(), verbose: false, chatty: false, named: false }
     }
 
     pub(super) fn hear(&mut self, event: &Event<'_>) {
@@ -75,10 +75,10 @@ impl Progress {
     }
 
     fn line(&mut self, module: &str, report: &JobReport) {
-        if self.is_quiet {
+        if !self.named {
             return;
         }
-        let due = self.bar.is_hidden() && self.last_line.elapsed() >= PLAIN_EVERY;
+        let due = self.chatty && self.bar.is_hidden() && self.last_line.elapsed() >= PLAIN_EVERY;
         if self.verbose || due {
             self.last_line = Instant::now();
             let (done, jobs) = (self.done, self.bar.length().unwrap_or_default());

@@ -1,12 +1,27 @@
 //! What a run says at the end, and before it begins.
 
+use std::path::Path;
+
 use indicatif::BinaryBytes;
 
 use super::print;
+use crate::backend::OutputFile;
 use crate::incremental::Split;
-use crate::plan::Plan;
+use crate::options::CommandError;
+use crate::plan::{Plan, PlanError};
 use crate::report::Report;
 use crate::verify::Verdict;
+
+/// Tells clang's own words, if it is clang who rejects the plan.
+pub(super) fn plan_error(error: PlanError) -> String {
+    match error {
+        PlanError::Flags { error: CommandError::Rejected(diagnostics), from, module } => {
+            print::tell(diagnostics);
+            format!("clang rejects the options of {module}, which are from {from}")
+        }
+        other => other.to_string(),
+    }
+}
 
 /// A line for each object that needs no backend, or, of very many, for the first.
 pub(super) fn native(plan: &Plan, verbose: bool) {
@@ -102,4 +117,17 @@ pub(super) fn verdict(verdict: &Verdict) -> bool {
         verdict.identical + verdict.differences.len()
     ));
     verdict.differences.is_empty()
+}
+
+/// Writes what each job cost to `path`.
+pub(super) fn profile(path: &Path, report: &Report) -> Result<(), String> {
+    OutputFile::create(path)
+        .and_then(|file| file.finish((report.to_json() + "\n").as_bytes()))
+        .map(drop)
+        .map_err(|error| cannot_write(path, &error))
+}
+
+/// Why nobody will find an output.
+pub(super) fn cannot_write(path: &Path, error: &std::io::Error) -> String {
+    format!("cannot write {}: {error}", path.display())
 }

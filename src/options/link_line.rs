@@ -64,12 +64,11 @@ impl LinkLine {
         for feature in &codegen.features {
             cc1("-target-feature", feature);
         }
-        self.add_orders(&mut flags);
         FileOptions { codegen: Some(codegen.clone()), ..FileOptions::given(flags) }
     }
 
-    /// Makes a file's own `options` those of this link.
-    pub(super) fn apply_to(&self, options: &mut FileOptions) {
+    /// Takes from a file's own `options` what a link has no place for.
+    pub(super) fn filter(&self, options: &mut FileOptions) {
         let has_place = |option: &Vec<String>| {
             !WITHOUT_PLACE.iter().any(|glob| match glob.strip_suffix('*') {
                 Some(prefix) => option[0].starts_with(prefix),
@@ -77,15 +76,14 @@ impl LinkLine {
             })
         };
         let kept = option_groups(&options.flags).into_iter().filter(has_place);
-        let mut flags: Vec<String> = kept.flatten().collect();
-        self.add_orders(&mut flags);
-        options.flags = flags.into();
+        options.flags = kept.flatten().collect::<Vec<_>>().into();
         options.splits_dwarf = false;
     }
 
-    /// What is said at a link for all files.
-    fn add_orders(&self, flags: &mut Vec<String>) {
+    /// What is said at a link for all files, whatever options they have.
+    pub(super) fn orders(&self) -> Vec<String> {
         let codegen = &self.codegen;
+        let mut flags = Vec::new();
         if !codegen.sample_profile.is_empty() {
             flags.push(format!("-fprofile-sample-use={}", codegen.sample_profile));
         }
@@ -101,5 +99,6 @@ impl LinkLine {
         for arg in &self.llvm_args {
             flags.extend(["-mllvm".to_owned(), arg.clone()]);
         }
+        flags
     }
 }

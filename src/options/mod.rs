@@ -18,4 +18,4 @@ pub use llvm_build::{CodegenOptions, CommandError, JobFiles};
 pub use origin::{Explained, Origin, explain};
 pub use resolver::Resolver;
 pub use source::SourceError;
-pub use sources::{MissingOptions, Provenance, SourceName, Sources};
+pub use sources::{Frame, MissingOptions, Provenance, SourceName, Sources};

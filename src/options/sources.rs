@@ -31,7 +31,7 @@ pub enum SourceName {
 }
 
 impl SourceName {
-    /// Those that are part of an object or lie beside it, so that they can only be its own.
+    /// The sources that belong to a module itself, so that asking them is right in any build.
     pub const OWN: [Self; 2] = [Self::Recorded, Self::Kbuild];
 
     /// The same, with a relative path taken as relative to `directory`.
@@ -115,6 +115,12 @@ pub struct Sources {
     given: Arc<[String]>,
     /// That of a link says more for them, and something for all.
     link: Option<LinkLine>,
+    /// Who gave them.
+    giver: &'static str,
+    /// What somebody asked for, who would have it of rustc's modules too: `given`, unless they are a
+    /// program's defaults.
+    wishes: Arc<[String]>,
+    frame: Frame,
     rules: Vec<Rule>,
     policy: MissingOptions,
     missing: Vec<String>,
@@ -126,19 +132,54 @@ pub struct Sources {
     directories: HashMap<PathBuf, Option<Arc<Path>>>,
 }
 
-/// Begins the provenance of options that are given for all modules.
-const GIVEN: &str = "the command line, after --";
+/// The provenance of options that are given for all modules by a person.
+const AFTER_DASHES: &str = "the command line, after --";
+
+/// Options of all modules, whatever else is known of them. Rules do not see them.
+#[derive(Clone, Debug, Default)]
+pub struct Frame {
+    /// Stand before those of a module, which win.
+    pub first: Vec<String>,
+    /// Stand after those of a module, and win.
+    pub last: Vec<String>,
+    /// Where these are from, for people.
+    pub from: &'static str,
+}
+
+impl Frame {
+    fn around(&self, options: FileOptions, provenance: &mut Provenance) -> FileOptions {
+        if self.first.is_empty() && self.last.is_empty() {
+            return options;
+        }
+        provenance.source += " and ";
+        provenance.source += self.from;
+        // What begins with -cc1 must go on doing so.
+        let is_cc1 = options.flags.first().is_some_and(|flag| flag == "-cc1");
+        let (cc1, flags) = options.flags.split_at(usize::from(is_cc1));
+        let flags = [cc1, &self.first, flags, &self.last].concat().into();
+        FileOptions { flags, ..options }
+    }
+}
 
 /// The provenance of options that lld decides about.
 const LINK: &str = "the link";
 
 impl Sources {
-    /// The same `flags` of clang for all modules.
+    /// The same `flags` of clang for all modules, which a person gave.
     pub fn given(flags: impl Into<Arc<[String]>>) -> Self {
+        let flags = flags.into();
+        Self { wishes: flags.clone(), ..Self::defaults(flags, AFTER_DASHES) }
+    }
+
+    /// The same `flags` of clang for all modules, which a program, the `giver`, has for want of better.
+    pub fn defaults(flags: impl Into<Arc<[String]>>, giver: &'static str) -> Self {
         Self {
             sources: Vec::new(),
             given: flags.into(),
             link: None,
+            giver,
+            wishes: Arc::default(),
+            frame: Frame::default(),
             rules: Vec::new(),
             policy: MissingOptions::Ignore,
             missing: Vec::new(),
@@ -180,7 +221,14 @@ impl Sources {
     /// Compiles for the link of `line`: modules that no source knows as lld would.
     #[must_use]
     pub fn with_link(self, line: LinkLine) -> Self {
-        Self { link: Some(line), ..self }
+        let frame = Frame { first: Vec::new(), last: line.orders(), from: LINK };
+        Self { link: Some(line), frame, ..self }
+    }
+
+    /// Puts the options of `frame` around those of every module.
+    #[must_use]
+    pub fn framed(self, frame: Frame) -> Self {
+        Self { frame, ..self }
     }
 
     /// The options of `module`, and where they come from.
@@ -189,11 +237,39 @@ impl Sources {
     /// A source knows the module, but what it says cannot be used.
     pub fn options(&mut self, module: &str) -> Result<(FileOptions, Provenance), SourceError> {
         let object = self.archives.object_path(module);
+        let member = match Location::of(module) {
+            Location::Member { name, .. } if object.is_none() => Some(name),
+            _ => None,
+        };
         let rule_path = path_for_rules(module, object.as_deref());
-        let mut asked = Asked { module, object, modules: &self.modules, record: None };
+        self.find(Named { module, object, member, rule_path })
+    }
+
+    /// As [`Sources::options`] for a module that was taken out of `origin`, a member of an archive
+    /// (`lib.a(x.o at 80)`) or a FatLTO object, whose directory is unknown: `module` is a name for the time
+    /// of the link that no rule and no build knows.
+    ///
+    /// # Errors
+    /// As [`Sources::options`].
+    pub fn options_of_extracted(
+        &mut self,
+        module: &str,
+        origin: &str,
+    ) -> Result<(FileOptions, Provenance), SourceError> {
+        let member = match Location::of(origin) {
+            Location::Member { name, .. } => name,
+            Location::File(path) => path.to_string_lossy().into_owned(),
+        };
+        let rule_path = path_for_rules(origin, None);
+        self.find(Named { module, object: None, member: Some(member), rule_path })
+    }
+
+    fn find(&mut self, named: Named<'_>) -> Result<(FileOptions, Provenance), SourceError> {
+        let module = named.module;
+        let mut asked = Asked { named: &named, modules: &self.modules, record: None };
         let mut found = None;
         for source in &self.sources {
-            found = asked.ask(source, &self.given)?;
+            found = asked.ask(source, &self.wishes)?;
             if found.is_some() {
                 break;
             }
@@ -208,24 +284,30 @@ impl Sources {
             Some(Found::Options(flags, source)) => (FileOptions::given(flags), source),
             None => match link_defaults {
                 Some(defaults) => (defaults, LINK.to_owned()),
-                None => (FileOptions::given(self.given.clone()), GIVEN.to_owned()),
+                None => (FileOptions::given(self.given.clone()), self.giver.to_owned()),
             },
         };
         if let Some(line) = &self.link
             && known
         {
-            line.apply_to(&mut options);
+            line.filter(&mut options);
         }
         // A module that cannot be read fails by itself, for a better reason.
         if !known && !self.sources.is_empty() && self.modules.reading().open(module).is_ok() {
             self.missing.push(module.to_owned());
         }
-        Ok(self.apply_rules(&rule_path, options, source))
+        let (options, mut provenance) = self.apply_rules(&named.rule_path, options, source);
+        Ok((self.frame.around(options, &mut provenance), provenance))
     }
 
     /// What is done about modules that no source knows.
     pub fn policy(&self) -> MissingOptions {
         self.policy
+    }
+
+    /// Who gave the options of modules that no source knows, for people.
+    pub fn giver(&self) -> &'static str {
+        self.giver
     }
 
     /// The modules asked for that no source knew.
@@ -238,7 +320,8 @@ impl Sources {
     pub fn check(&self) -> Result<(), SourceError> {
         if self.policy == MissingOptions::Error && !self.missing.is_empty() {
             let sources = self.sources.iter().map(Source::name).collect::<Vec<_>>().join(", ");
-            return Err(SourceError::Missing { modules: self.missing.clone(), sources });
+            let (modules, giver) = (self.missing.clone(), self.giver);
+            return Err(SourceError::Missing { modules, sources, giver });
         }
         Ok(())
     }
@@ -304,60 +387,65 @@ enum Found {
     Options(Vec<String>, String),
 }
 
-/// A module that sources are asked about. The file is opened if one of them needs it.
-struct Asked<'a> {
+/// A module and the names that builds and people know it by.
+struct Named<'a> {
     module: &'a str,
     /// The file that is the module's alone; members of regular archives have none.
     object: Option<PathBuf>,
+    /// Where there is no such file, its name elsewhere.
+    member: Option<String>,
+    /// What globs of rules are compared with.
+    rule_path: PathBuf,
+}
+
+/// A module that sources are asked about. The file is opened if one of them needs it.
+struct Asked<'a> {
+    named: &'a Named<'a>,
     modules: &'a Modules,
     record: Option<ModuleRecord>,
 }
 
 impl Asked<'_> {
-    fn ask(&mut self, source: &Source, given: &[String]) -> Result<Option<Found>, SourceError> {
+    fn ask(&mut self, source: &Source, wishes: &[String]) -> Result<Option<Found>, SourceError> {
+        let Named { module, object, member, .. } = self.named;
         match source {
-            Source::Kbuild => match &self.object {
+            Source::Kbuild => match object {
                 Some(object) => Ok(source::kbuild::command(object)?.map(Found::Kept)),
                 None => Ok(None),
             },
             Source::CompileCommands(commands) => {
-                let (module, object) = (self.module, self.object.clone());
-                let member = match Location::of(module) {
-                    Location::Member { name, .. } if object.is_none() => Some(name),
-                    _ => None,
-                };
                 let wanted = Wanted { module, object: object.as_deref(), member: member.as_deref() };
                 let source_file = || self.record().map(|record| record.source_file.clone());
                 Ok(commands.command(wanted, source_file)?.map(Found::Kept))
             }
             Source::Recorded => {
-                let module = self.module;
                 let Some(record) = self.record() else { return Ok(None) };
                 Ok(source::recorded::command(module, record)?.map(Found::Kept))
             }
-            Source::Rust => Ok(self.rust_options(given)),
+            Source::Rust => Ok(self.rust_options(wishes)),
         }
     }
 
-    fn rust_options(&mut self, given: &[String]) -> Option<Found> {
-        let facts = self.modules.reading().open(self.module).ok()?.facts().clone();
+    fn rust_options(&mut self, wishes: &[String]) -> Option<Found> {
+        let module = self.named.module;
+        let facts = self.modules.reading().open(module).ok()?.facts().clone();
         if !source::rust::is_rust(&facts.producer) {
             return None;
         }
         let mut options = source::rust::options(&facts.triple, self.record()?);
-        options.extend_from_slice(given);
-        Some(Found::Options(options, format!("rustc's defaults and what {} says", self.module)))
+        options.extend_from_slice(wishes);
+        Some(Found::Options(options, format!("rustc's defaults and what {module} says")))
     }
 
     fn link_defaults(&mut self, line: &LinkLine) -> Option<FileOptions> {
-        let triple = self.modules.reading().open(self.module).ok()?.facts().triple.clone();
+        let triple = self.modules.reading().open(self.named.module).ok()?.facts().triple.clone();
         Some(line.defaults(&triple, self.record()?))
     }
 
     fn record(&mut self) -> Option<&ModuleRecord> {
         if self.record.is_none() {
             let mut reading = self.modules.reading();
-            self.record = Some(reading.open(self.module).ok()?.record());
+            self.record = Some(reading.open(self.named.module).ok()?.record());
         }
         self.record.as_ref()
     }

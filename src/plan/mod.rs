@@ -3,6 +3,7 @@
 //! A plan is made once, checked, and then only read. Making one touches the file system for the
 //! sizes and kinds of the modules and nothing else.
 
+mod distribution;
 mod list;
 mod naming;
 mod objects;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use distribution::{CommonArgs, DistributedJob, Distribution, DistributionError};
 pub use list::{IndexList, ListError};
 pub use naming::{ModuleFiles, Naming, NamingError, PrefixReplace, SuffixReplace};
 pub use objects::{NativeObject, ObjectsError};
@@ -168,6 +170,41 @@ impl Plan {
         }
         sources.check()?;
         Ok(Self { native, ..Self::new(jobs, whole_link)? })
+    }
+
+    /// A plan of the jobs that lld distributes, each compiled with the options that `sources` have for its
+    /// module and the job's own arguments after them.
+    ///
+    /// # Errors
+    /// As [`Plan::for_link`].
+    pub fn for_distribution(
+        distribution: &Distribution,
+        sources: &mut Sources,
+        resolver: &mut Resolver,
+    ) -> Result<Self, PlanError> {
+        let mut jobs = Vec::with_capacity(distribution.jobs.len());
+        for job in &distribution.jobs {
+            let DistributedJob { module, index, output, args, .. } = job;
+            let (mut options, provenance) = match job.taken_from() {
+                Some(origin) => sources.options_of_extracted(module, origin)?,
+                None => sources.options(module)?,
+            };
+            if !args.is_empty() {
+                options.flags = [&options.flags[..], args].concat().into();
+            }
+            let command = resolver.resolve(&options, module, index, output).map_err(|error| {
+                PlanError::Flags { from: provenance.source, module: module.clone(), error }
+            })?;
+            jobs.push(Job {
+                module: module.clone(),
+                index: index.into(),
+                output: output.into(),
+                command,
+                size: 0,
+            });
+        }
+        sources.check()?;
+        Self::new(jobs, distribution.is_whole_link())
     }
 
     /// How many different sets of codegen options the jobs have.

@@ -7,19 +7,19 @@ use std::process::Command;
 use crate::fixture::{Link, Said, llvm_tool, run, thinfarm};
 
 /// Two directories with the same link, one to run clang in, the other for `thinfarm cc`.
-struct Twins {
-    clang: Link,
-    thinfarm: Link,
+pub struct Twins {
+    pub clang: Link,
+    pub thinfarm: Link,
 }
 
 impl Twins {
-    fn new(flags: &[&str]) -> Twins {
+    pub fn new(flags: &[&str]) -> Twins {
         // One prefix for both, or their directories' names would be all that differs.
         let flags = [&["-ffile-compilation-dir=."], flags].concat();
         Twins { clang: Link::compiled(&flags), thinfarm: Link::compiled(&flags) }
     }
 
-    fn both(&self, change: impl Fn(&Link)) {
+    pub fn both(&self, change: impl Fn(&Link)) {
         change(&self.clang);
         change(&self.thinfarm);
     }
@@ -35,7 +35,7 @@ impl Twins {
 
     /// Panics unless both do and say the same. Returns what was said.
     #[track_caller]
-    fn agree(&self, args: &str) -> Said {
+    pub fn agree(&self, args: &str) -> Said {
         let (clang, ours) = self.run(args);
         let seen = format!("`{args}`\n== clang\n{clang}\n== thinfarm cc\n{ours}");
         assert_eq!(ours.code, clang.code, "exit status of {seen}");
@@ -52,7 +52,7 @@ impl Twins {
 
     /// As [`Twins::agree`], for a command that must succeed and write `output`.
     #[track_caller]
-    fn agree_on(&self, output: &str, args: &str) {
+    pub fn agree_on(&self, output: &str, args: &str) {
         let said = self.agree(args);
         assert_eq!(said.code, Some(0), "{said}");
         assert!(self.thinfarm.path(output).exists(), "neither wrote {output}");
@@ -294,6 +294,7 @@ fn what_is_not_supported_is_refused_with_the_reason() {
         ("-save-temps", "-save-temps"),
         ("-save-temps=obj", "-save-temps"),
         ("-fno-integrated-as", "-fno-integrated-as"),
+        ("-fpass-plugin=plugin.so", "-fpass-plugin"),
     ] {
         let args = format!("cc {JOB} {flag} -c -o native.o shape.o");
         let args: Vec<&str> = args.split_whitespace().collect();

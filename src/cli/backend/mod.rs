@@ -16,12 +16,11 @@ use remembered::Remembered;
 use super::jobs::{self, JobArgs};
 use super::option_args::{OptionArgs, warn_of_missing};
 use super::progress::Progress;
+use super::telling::plan_error;
 use super::{print, signals, telling};
-use crate::backend::OutputFile;
 use crate::incremental::Split;
-use crate::options::{CommandError, Resolver};
-use crate::plan::{IndexList, Naming, Plan, PlanError, PrefixReplace, SuffixReplace};
-use crate::report::Report;
+use crate::options::Resolver;
+use crate::plan::{IndexList, Naming, Plan, PrefixReplace, SuffixReplace};
 use crate::toolchain::Tool;
 use crate::verify;
 
@@ -139,7 +138,7 @@ impl Backend {
         }
         telling::summary(&split.stale, &report, split.up_to_date.len());
         if let Some(path) = &self.profile {
-            write_profile(path, &report)?;
+            telling::profile(path, &report)?;
         }
         let verified = match clang {
             Some(clang) => {
@@ -194,21 +193,6 @@ impl Backend {
     }
 }
 
-/// Tells clang's own words, if it is clang who rejects the plan.
-fn plan_error(error: PlanError) -> String {
-    match error {
-        PlanError::Flags { error: CommandError::Rejected(diagnostics), from, module } => {
-            print::tell(diagnostics);
-            format!("clang rejects the options of {module}, which are from {from}")
-        }
-        other => other.to_string(),
-    }
-}
-
-fn cannot_write(path: &Path, error: &std::io::Error) -> String {
-    format!("cannot write {}: {error}", path.display())
-}
-
 fn create_directories(plan: &Plan) -> Result<(), String> {
     let directories: BTreeSet<&Path> = plan.jobs.iter().filter_map(|job| job.output.parent()).collect();
     for directory in directories {
@@ -216,11 +200,4 @@ fn create_directories(plan: &Plan) -> Result<(), String> {
             .map_err(|error| format!("cannot create {}: {error}", directory.display()))?;
     }
     Ok(())
-}
-
-pub(super) fn write_profile(path: &Path, report: &Report) -> Result<(), String> {
-    OutputFile::create(path)
-        .and_then(|file| file.finish((report.to_json() + "\n").as_bytes()))
-        .map(drop)
-        .map_err(|error| cannot_write(path, &error))
 }

@@ -3,8 +3,8 @@
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use super::cannot_write;
 use crate::cli::print;
+use crate::cli::telling::cannot_write;
 use crate::farm::Event;
 use crate::incremental::{Incremental, Split};
 use crate::plan::Plan;

@@ -108,8 +108,8 @@ pub enum SourceError {
     },
     /// Modules that no source knows.
     #[error(
-        "no options for {}: not known to {sources}; name another source (--options), or give all of them the \
-         options after -- (--missing-options warn)",
+        "no options for {}: not known to {sources}; name another source (--options), or give all of them \
+         those of {giver} (--missing-options warn)",
         some_of(modules)
     )]
     Missing {
@@ -117,6 +117,8 @@ pub enum SourceError {
         modules: Vec<String>,
         /// Who was asked.
         sources: String,
+        /// Who has options for all modules.
+        giver: &'static str,
     },
 }
 

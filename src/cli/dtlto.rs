@@ -1,0 +1,138 @@
+//! `thinfarm dtlto`: the backends of a link that lld hands out, as its distributor.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::jobs::{self, JobArgs};
+use super::option_args::{SourceArgs, warn_of_missing};
+use super::progress::Progress;
+use super::telling::plan_error;
+use super::{print, signals, telling};
+use crate::options::{Frame, Resolver, SourceName, Sources};
+use crate::plan::{CommonArgs, Distribution, Plan};
+use crate::toolchain::Tool;
+use crate::verify;
+
+/// Compile what lld hands out: thinfarm as the distributor of DTLTO.
+///
+/// lld runs this command when it is named by --thinlto-distributor, and each
+/// --thinlto-distributor-arg is one of the arguments below. It says nothing unless something is wrong.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ld.lld-22 --thinlto-distributor=$(command -v thinfarm) --thinlto-distributor-arg=dtlto \\
+    --thinlto-remote-compiler=clang-22 -shared -o lib.so *.o
+
+  with each file's own options from a compilation database, at most four jobs, and a profile:
+    … --thinlto-distributor-arg=--options=compile-commands=build \\
+      --thinlto-distributor-arg=-j4 --thinlto-distributor-arg=--profile=cost.json
+
+  the same by way of clang:
+    clang-22 -flto=thin -fuse-ld=lld -fthinlto-distributor=$(command -v thinfarm) \\
+      -Xthinlto-distributor=dtlto -shared -o lib.so *.o
+
+Options of a module, the strongest first:
+  1. --thinlto-remote-compiler-arg of lld
+  2. what a source knows of the module, changed by the rules of thinfarm.toml
+  3. what lld makes of its own options and defaults, -O2 and -ffunction-sections for example,
+     for modules that no source knows
+Without --options, here or in thinfarm.toml, the sources are recorded and kbuild, and modules that they
+do not know are nothing to tell of.
+
+The compiler itself is not run, thinfarm compiles as clang 22 does; but lld wants one named.
+
+Exit status: 0 if every object was made, 1 if one was not, 2 for a wrong command line.")]
+pub(super) struct Dtlto {
+    /// The description of the jobs, which lld writes and names last.
+    #[arg(value_name = "JOBS.json")]
+    description: PathBuf,
+    #[command(flatten)]
+    sources: SourceArgs,
+    #[command(flatten)]
+    jobs: JobArgs,
+    /// Start no further job once one has failed.
+    #[arg(long)]
+    fail_fast: bool,
+    /// Write what each job cost to FILE, as JSON.
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
+    /// Compile everything with CLANG too (a name or a path) and compare the objects.
+    #[arg(long, value_name = "CLANG")]
+    verify_with: Option<PathBuf>,
+    /// Tell of every object, and of the ten slowest at the end.
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+/// Who has options for modules that no source knows.
+const LINKER: &str = "lld, its defaults";
+
+impl Dtlto {
+    pub(super) fn run(&self) -> ExitCode {
+        match self.compile() {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(reason) => {
+                print::error(&reason);
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    /// Whether everything asked for was made.
+    fn compile(&self) -> Result<bool, String> {
+        let distribution = Distribution::read(&self.description).map_err(|error| error.to_string())?;
+        if self.verbose {
+            for field in &distribution.unknown {
+                let description = self.description.display();
+                print::note(&format_args!("{description}: the field {field} is unknown; passed over"));
+            }
+        }
+        let farm = jobs::farm_of_linker(&self.jobs, self.verbose).fail_fast(self.fail_fast);
+        let threads = farm.threads_without_leave();
+        let plan = self.plan(distribution)?;
+        let clang = self.verify_with.as_deref().map(verify::Clang::find).transpose();
+        let clang = clang.map_err(|error| error.to_string())?;
+        let watched = farm.clone();
+        signals::watch(move || watched.abandon())
+            .map_err(|error| format!("cannot watch for signals: {error}"))?;
+
+        let mut progress = Progress::quiet(plan.jobs.len(), self.verbose);
+        let report = farm.run_with(&plan, |event| progress.hear(event));
+        progress.finish();
+        let report = report.map_err(|error| error.to_string())?;
+
+        if self.verbose {
+            telling::slowest(&report);
+            jobs::tell_of_sharing(&farm);
+        }
+        if self.verbose || !report.is_success() {
+            telling::summary(&plan, &report, 0);
+        }
+        if let Some(path) = &self.profile {
+            telling::profile(path, &report)?;
+        }
+        let verified = match clang {
+            Some(clang) => {
+                let made = report.ran().filter(|(_, _, job)| job.result.is_ok());
+                let verdict = clang.compare(made.map(|(position, _, _)| &plan.jobs[position]), threads);
+                telling::verdict(&verdict.map_err(|error| format!("cannot verify: {error}"))?)
+            }
+            None => true,
+        };
+        Ok(report.is_success() && verified)
+    }
+
+    fn plan(&self, mut distribution: Distribution) -> Result<Plan, String> {
+        let CommonArgs { prepended, linkers, appended } = std::mem::take(&mut distribution.common);
+        let frame = Frame { first: prepended, last: appended, from: "--thinlto-remote-compiler-arg" };
+        let sources = Sources::defaults(linkers, LINKER).framed(frame);
+        let mut sources = self.sources.ask(sources, &SourceName::OWN)?;
+        let mut resolver = Resolver::new(Tool::clang_for_driver());
+        let plan = Plan::for_distribution(&distribution, &mut sources, &mut resolver).map_err(plan_error)?;
+        warn_of_missing(&sources);
+        Ok(plan)
+    }
+}
