@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use super::backend::write_profile;
-use super::option_args::{Policy, configuration, default_policy};
+use super::option_args::{Policy, configuration, default_policy, warn_of_missing};
 use super::progress::Progress;
 use super::{jobs, print, signals, telling};
 use crate::link::{self, Arguments, Backends, Settings, Told, exit_as_lld};
@@ -111,7 +111,9 @@ impl Linker {
         let linked = link::run(NAME, args, &mut backends);
         if args.asks_who() {
             // After lld's line: build systems look at the first.
-            print::answer(&format!("thinfarm {} runs its ThinLTO backends\n", env!("CARGO_PKG_VERSION")));
+            let version = env!("CARGO_PKG_VERSION");
+            let line = "runs its ThinLTO backends; --thinfarm-help shows its options";
+            print::answer(&format!("thinfarm {version} {line}\n"));
         }
         Ok(linked)
     }
@@ -131,13 +133,18 @@ impl Linker {
 
     fn hear(&self, told: &Told<'_>, progress: &mut Option<Progress>) -> Result<(), String> {
         match told {
-            Told::LeftToLlvm(option) => {
+            Told::LeftToLlvm(reason) => {
                 print::warning(&format_args!(
-                    "{option} is for lld's own backends: they compile this link, every file with the link's options"
+                    "lld's own backends compile this link, every file with the link's options, because of {reason}"
+                ));
+            }
+            Told::NotCached(directory) => {
+                print::warning(&format_args!(
+                    "--thinlto-cache-dir={directory}: nothing is kept there or taken from there; every module is compiled"
                 ));
             }
             Told::Planned(plan, sources) => {
-                super::option_args::warn_of_missing(sources);
+                warn_of_missing(sources, "as lld would (--thinfarm-missing-options=error or =ignore)");
                 *progress = Some(Progress::of_link(plan.jobs.len(), self.verbose));
             }
             Told::Event(event) => progress.iter_mut().for_each(|progress| progress.hear(event)),

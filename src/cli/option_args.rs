@@ -74,8 +74,11 @@ pub(super) fn default_policy(names: &[SourceName]) -> MissingOptions {
     if names.contains(&SourceName::Kbuild) { MissingOptions::Error } else { MissingOptions::Warn }
 }
 
-/// Tells, once, of modules that no source knew.
-pub(super) fn warn_of_missing(sources: &Sources) {
+/// How modules are compiled that no source knows, where options for all are given.
+pub(super) const AS_GIVEN: &str = "with the options after -- (--missing-options error or ignore)";
+
+/// Tells, once, of modules that no source knew, and how they are `compiled` then.
+pub(super) fn warn_of_missing(sources: &Sources, compiled: &str) {
     let missing = sources.missing();
     if sources.policy() == MissingOptions::Warn
         && let Some(first) = missing.first()
@@ -84,9 +87,6 @@ pub(super) fn warn_of_missing(sources: &Sources) {
             0 => String::new(),
             others => format!(" and {others} more"),
         };
-        print::warning(&format!(
-            "no source of options knows {first}{others}: compiled with the options after -- \
-             (--missing-options error or ignore)"
-        ));
+        print::warning(&format!("no source of options knows {first}{others}: compiled {compiled}"));
     }
 }

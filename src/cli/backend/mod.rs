@@ -14,7 +14,7 @@ use clap::Args;
 use objects::Objects;
 use remembered::Remembered;
 
-use super::option_args::{OptionArgs, warn_of_missing};
+use super::option_args::{AS_GIVEN, OptionArgs, warn_of_missing};
 use super::progress::Progress;
 use super::{jobs, print, signals, telling};
 use crate::backend::OutputFile;
@@ -187,7 +187,7 @@ impl Backend {
         let mut sources = self.options.sources()?;
         let mut resolver = Resolver::new(Tool::clang_for_driver());
         let plan = Plan::for_link(&list, &naming, &mut sources, &mut resolver).map_err(plan_error)?;
-        warn_of_missing(&sources);
+        warn_of_missing(&sources, AS_GIVEN);
         if self.out_dir.is_some() {
             create_directories(&plan)?;
         }
