@@ -8,7 +8,7 @@ CARGO ?= cargo
 
 help:
 	@echo 'make setup    install missing system packages (LLVM 22, clang, lld, a C++ compiler)'
-	@echo 'make build    build target/release/thinfarm'
+	@echo 'make build    build target/release/thinfarm and, a name for it, ld.thinfarm'
 	@echo 'make demo     build a real program through thinfarm, and run it'
 	@echo 'make test     formatting, lints, documentation, and all tests but the full parity suite'
 	@echo 'make test-dynamic  test the development build that links LLVM dynamically (part of make test)'
@@ -26,6 +26,7 @@ setup:
 
 build: setup
 	$(CARGO) build --release
+	ln -sf thinfarm $(or $(CARGO_TARGET_DIR),target)/release/ld.thinfarm
 
 demo: build
 	$(CARGO) run --release --quiet -p thinfarm-corpora --bin demo

@@ -26,6 +26,8 @@
 #include "llvm/Support/StringSaver.h"
 #include "llvm/Transforms/IPO/FunctionImport.h"
 
+#include <cstdlib>
+
 using namespace llvm;
 
 LLD_HAS_DRIVER(elf)
@@ -40,6 +42,9 @@ namespace thinfarm {
 // One link at a time: lld's state belongs to the process, too.
 static LinkBackends *Callbacks = nullptr;
 static const lto::Config *Running = nullptr;
+// Where its indexes and objects are, for an end that LLVM decides on: a hook of --save-temps that cannot write
+// calls `exit`.
+static std::string DirectoryInUse;
 
 const lto::Config *configOfLink() { return Running; }
 
@@ -104,10 +109,15 @@ public:
                AddStreamFn AddStream, LinkBeginning Beginning)
       : ThinBackendProc(Conf, CombinedIndex, Defined, OnWrite, EmitsImportsFiles, Parallelism),
         EmitsIndexFiles(EmitsIndexFiles), AddStream(std::move(AddStream)),
-        Directory(str(Beginning.directory)), Failure(str(Beginning.failure)) {}
+        Directory(str(Beginning.directory)), Failure(str(Beginning.failure)) {
+    DirectoryInUse = Directory;
+  }
 
   // lld has read the objects, or reports why there are none, which may end the process.
-  ~FarmBackends() override { Callbacks->finish(); }
+  ~FarmBackends() override {
+    Callbacks->finish();
+    DirectoryInUse.clear();
+  }
 
   // LLVM calls this on one thread for each module.
   Error start(unsigned Task, llvm::BitcodeModule BM, const FunctionImporter::ImportMapTy &ImportList,
@@ -275,8 +285,13 @@ bool link(rust::Slice<const Argument> Args, LinkBackends &Backends) {
     return Arg == "--lto-emit-llvm" || Arg == "--plugin-opt=emit-llvm" || Arg == "-plugin-opt=emit-llvm";
   });
   Callbacks = &Backends;
+  std::atexit([] {
+    if (!DirectoryInUse.empty())
+      sys::fs::remove_directories(DirectoryInUse);
+  });
   bool Linked =
       lld::elf::link(pointers(Storage), outs(), errs(), /*exitEarly=*/true, /*disableOutput=*/false);
+  outs().flush();
   Callbacks = nullptr;
   Running = nullptr;
   return Linked;

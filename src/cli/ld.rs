@@ -6,6 +6,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::builder::FalseyValueParser;
 use clap::{CommandFactory, Parser};
 
 use super::backend::write_profile;
@@ -23,7 +24,7 @@ const NAME: &str = "ld.thinfarm";
 ///
 /// All options but these are lld's. An option takes its value after `=`. Each has a variable of the
 /// environment, for builds whose command lines are out of reach; options win over variables, and both over
-/// thinfarm.toml.
+/// thinfarm.toml. A variable of an option without a value is on unless it is empty, 0, false, no or off.
 #[derive(Debug, Parser)]
 #[command(name = NAME, no_binary_name = true, disable_help_flag = true, disable_version_flag = true)]
 #[command(override_usage = "ld.thinfarm [OPTIONS OF LLD] [--thinfarm-OPTION[=VALUE]] FILE…")]
@@ -50,7 +51,7 @@ struct Linker {
     #[arg(long = "thinfarm-jobs", value_name = "N", env = "THINFARM_JOBS")]
     jobs: Option<NonZero<usize>>,
     /// Start no further job once one has failed.
-    #[arg(long = "thinfarm-fail-fast", env = "THINFARM_FAIL_FAST")]
+    #[arg(long = "thinfarm-fail-fast", env = "THINFARM_FAIL_FAST", value_parser = FalseyValueParser::new())]
     fail_fast: bool,
     /// Write what each job cost to FILE, as JSON.
     #[arg(long = "thinfarm-profile", value_name = "FILE", env = "THINFARM_PROFILE")]
@@ -59,10 +60,10 @@ struct Linker {
     #[arg(long = "thinfarm-verify-with", value_name = "CLANG", env = "THINFARM_VERIFY_WITH")]
     verify_with: Option<PathBuf>,
     /// Tell of every object, of the slowest, and of the whole.
-    #[arg(long = "thinfarm-verbose", env = "THINFARM_VERBOSE")]
+    #[arg(long = "thinfarm-verbose", env = "THINFARM_VERBOSE", value_parser = FalseyValueParser::new())]
     verbose: bool,
     /// Leave the backends to lld: for comparison.
-    #[arg(long = "thinfarm-off", env = "THINFARM_OFF")]
+    #[arg(long = "thinfarm-off", env = "THINFARM_OFF", value_parser = FalseyValueParser::new())]
     off: bool,
     /// Show these options.
     #[arg(long = "thinfarm-help")]

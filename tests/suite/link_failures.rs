@@ -23,7 +23,9 @@ fn symbols_that_are_missing_or_there_twice() {
     linkers.add("again.c", "int area(int a, int b) { return a + b; }\n", &THIN);
     linkers.link(&library(&["calls.o", "-z", "defs"])).fails(&["undefined symbol: nowhere", "calls.o"]);
     linkers.link(&library(&["again.o"])).fails(&["duplicate symbol: area"]);
-    linkers.link_by_clang(&[&OBJECTS[..], &["calls.o", "-o", "prog"]].concat()).fails(&["undefined symbol"]);
+    linkers
+        .link_by_clang(&[&OBJECTS[..], &["calls.o", "-Wl,-u,calls", "-o", "prog"]].concat())
+        .fails(&["undefined symbol"]);
     linkers.link(&library(&["absent.o"])).fails(&["cannot open absent.o"]);
     linkers.link(&library(&["-labsent"])).fails(&["unable to find library -labsent"]);
 }
@@ -104,7 +106,14 @@ fn outputs_that_cannot_be_written() {
     linkers
         .link(&[&OBJECTS[..], &["-shared", "-o", "/dev/full"]].concat())
         .fails(&["No space left on device"]);
-    linkers.link(&library(&["--save-temps", "-o", "main.c/x.so"])).fails(&["main.c/x.so"]);
+    let temps = ["--save-temps", "-shared", "-o", "main.c/lib.so"];
+    linkers.link(&[&OBJECTS[..], &temps].concat()).fails(&["main.c/lib.so"]);
+    // LLVM ends the process, from a thread of the farm.
+    std::fs::create_dir(linkers.path("area.o.0.preopt.bc")).unwrap();
+    let said = linkers.ours(&library(&["--save-temps"]));
+    assert_eq!(said.code, Some(1), "{said}");
+    assert!(said.stderr.contains("area.o.0.preopt.bc"), "{said}");
+    linkers.leaves_nothing();
     linkers.link(&library(&["--lto-obj-path=main.c/obj"])).fails(&["main.c/obj"]);
     linkers.link(&library(&["-plugin-opt=dwo_dir=main.c/dwo"])).fails(&["main.c/dwo"]);
 }

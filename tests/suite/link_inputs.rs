@@ -82,8 +82,8 @@ fn libraries_without_an_archive() {
 #[test]
 fn one_module_twice() {
     let linkers = TwoLinkers::program();
-    let args = ["main.o", "area.o", "area.o", "names.o", "-Wl,-z,muldefs"];
-    links_and_runs(&linkers, &args);
+    let args = ["main.o", "area.o", "area.o", "names.o", "-z", "muldefs", "-shared", "-o", "lib.so"];
+    linkers.link(&args).same_failure("at most one ThinLTO module per bitcode file");
 }
 
 #[test]

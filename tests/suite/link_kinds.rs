@@ -46,7 +46,7 @@ fn sections_are_collected_folded_and_ordered() {
         "-Wl,--build-id=sha1,--strip-all",
         "-Wl,--emit-relocs",
         "-Wl,--compress-debug-sections=zlib",
-        "-Wl,--pack-dyn-relocs=relr,--hash-style=both",
+        "-Wl,--hash-style=both,-z,norelro",
         "-rdynamic",
     ] {
         links_and_runs(&linkers, &[options]);

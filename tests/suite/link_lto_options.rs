@@ -107,7 +107,7 @@ fn what_only_llds_own_backends_know_goes_to_them() {
     for options in [
         &["--lto-newpm-passes=default<O1>"][..],
         &["--lto-newpm-passes=default<O2>", "--lto-aa-pipeline=basic-aa"],
-        &["--opt-remarks-filename=remarks", "--opt-remarks-passes=inline"],
+        &["--opt-remarks-filename", "remarks", "--opt-remarks-passes", "inline"],
         &["-plugin-opt=opt-remarks-filename=remarks", "-plugin-opt=opt-remarks-format=yaml"],
         &["-plugin-opt=stats-file=stats"],
         &["--lto-emit-asm"],

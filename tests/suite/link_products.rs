@@ -90,7 +90,7 @@ fn indexes() {
         &["-plugin-opt=thinlto-index-only=LIST", "--thinlto-emit-imports-files"],
         &["--thinlto-index-only=LIST", "--thinlto-prefix-replace=;out/;obj/"],
         &["--thinlto-index-only=LIST", "--thinlto-object-suffix-replace=.o;.x"],
-        &["--thinlto-index-only=LIST", "--lto-obj-path=obj"],
+        &["--thinlto-index-only=LIST", "--lto-obj-path=object"],
         &["--thinlto-emit-index-files"],
         &["--thinlto-emit-index-files", "--thinlto-emit-imports-files", "--thinlto-prefix-replace=;out/"],
         &["-plugin-opt=thinlto-emit-imports-files", "--thinlto-index-only"],
@@ -117,7 +117,7 @@ fn a_time_trace_has_the_jobs() {
         let trace: serde_json::Value = serde_json::from_slice(linked.file(file)).expect("JSON");
         let events = trace["traceEvents"].as_array().expect("events");
         let spans = |name: &str| events.iter().filter(|event| event["name"] == name).count();
-        for (name, count) in [("LTO", 1), ("CodeGenPasses", 3), ("Optimizer", 3)] {
+        for (name, count) in [("LTO", 1), ("Import functions", 3), ("opt", 3), ("codegen", 3)] {
             assert!(spans(name) >= count, "{} of {name}, not {count}", spans(name));
         }
     }

@@ -137,7 +137,7 @@ fn verification() {
     let clang = llvm_tool("clang");
     either_way(&linkers, "verify-with", &clang.display().to_string(), |said| {
         let said = said.succeeded();
-        assert!(said.stderr.contains("3 of 3"), "{said}");
+        assert!(said.stderr.contains("3 identical of 3"), "{said}");
     });
     either_way(&linkers, "verify-with", "/no/such/clang", |said| {
         assert_eq!(said.code, Some(1), "{said}");

@@ -31,11 +31,12 @@ fn version_scripts_and_dynamic_lists() {
     let linkers = TwoLinkers::program();
     linkers.write("versions", "V1 { global: area; name; local: *; };\nV2 { global: sh*; } V1;\n");
     linkers.write("list", "{ area; };\n");
+    linkers.write("retained", "area\nname\n");
     for options in [
         &["--version-script=versions"][..],
         &["--dynamic-list=list"],
         &["--version-script=versions", "--gc-sections", "--icf=all"],
-        &["--retain-symbols-file=list"],
+        &["--retain-symbols-file=retained"],
         &["--exclude-libs=ALL", "-soname", "lib.so.1"],
     ] {
         linkers.link(&[&OBJECTS[..], options, &["-shared", "-o", "lib.so"]].concat()).same();

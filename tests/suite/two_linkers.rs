@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -41,7 +41,10 @@ const PROGRAM: [(&str, &str); 3] = [
         "names.c",
         "static const char *const names[] = {\"point\", \"line\", \"square\"};\n\
          const char *name(unsigned i) { return i < 3 ? names[i] : \"unknown\"; }\n\
-         int chosen(int x) { return x + 41; }\n",
+         int chosen(int x) { return x + 41; }\n\
+         int product(const int *a, const int *b, int n) { int sum = 0;\n\
+         for (int i = 0; i < n; i++) sum += a[i] * b[i];\n\
+         return sum; }\n",
     ),
 ];
 
@@ -176,9 +179,14 @@ impl TwoLinkers {
     #[track_caller]
     pub fn both(&self, command: impl Fn(&Path) -> Command) -> Pair {
         let before = files(self.inputs.path());
-        let lld = self.outcome(&before, &mut command(&llvm_tool("ld.lld")));
-        self.restore(&before, &lld);
-        let ours = self.outcome(&before, &mut command(&self.linker()));
+        let lld = self.outcome(&mut command(&llvm_tool("ld.lld")));
+        for name in lld.files.keys() {
+            match before.get(name) {
+                Some(bytes) => self.write(name, bytes),
+                None => fs::remove_file(self.path(name)).expect("a file that is there"),
+            }
+        }
+        let ours = self.outcome(&mut command(&self.linker()));
         self.leaves_nothing();
         Pair { lld, ours, directory: self.inputs.path().to_owned() }
     }
@@ -191,20 +199,20 @@ impl TwoLinkers {
         assert_eq!((left, directories), (Vec::new(), 0), "left in TMPDIR");
     }
 
-    fn outcome(&self, before: &BTreeMap<PathBuf, Vec<u8>>, command: &mut Command) -> Outcome {
+    /// Runs `command` and finds what it wrote, be it what was there already.
+    fn outcome(&self, command: &mut Command) -> Outcome {
+        let marks = |name: &Path| {
+            let data = fs::symlink_metadata(self.path(name)).expect("a file that is there");
+            (data.ino(), data.mtime(), data.mtime_nsec())
+        };
+        let before: BTreeMap<_, _> =
+            names(self.inputs.path()).into_iter().map(|name| (name.clone(), marks(&name))).collect();
         let said = run(command);
-        let mut files = files(self.inputs.path());
-        files.retain(|name, bytes| before.get(name) != Some(bytes));
+        let written =
+            names(self.inputs.path()).into_iter().filter(|name| before.get(name) != Some(&marks(name)));
+        let files =
+            written.map(|name| (name.clone(), fs::read(self.path(&name)).unwrap_or_default())).collect();
         Outcome { said, files }
-    }
-
-    fn restore(&self, before: &BTreeMap<PathBuf, Vec<u8>>, outcome: &Outcome) {
-        for name in outcome.files.keys() {
-            match before.get(name) {
-                Some(bytes) => self.write(name, bytes),
-                None => fs::remove_file(self.path(name)).expect("a file that is there"),
-            }
-        }
     }
 }
 
@@ -236,6 +244,14 @@ impl Pair {
             assert!(!differs, "{} is not what lld writes\n{}", name.display(), self.ours.said);
         }
         self
+    }
+
+    /// Panics unless both failed, in the same words, one of which is `reason`, and wrote nothing.
+    #[track_caller]
+    pub fn same_failure(self, reason: &str) -> Self {
+        let (lld, ours) = (in_llds_words(&self.lld.said.stderr), in_llds_words(&self.ours.said.stderr));
+        assert_eq!(ours, lld, "standard error differs");
+        self.fails(&[reason])
     }
 
     /// Panics unless both failed alike, said `reasons`, and wrote nothing.
@@ -283,8 +299,14 @@ fn in_llds_words(text: &str) -> String {
 }
 
 /// Every file below `directory` by its relative path.
-pub fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
+fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let read = |name: PathBuf| (name.clone(), fs::read(directory.join(name)).unwrap_or_default());
+    names(directory).into_iter().map(read).collect()
+}
+
+/// The relative paths of the files below `directory`.
+fn names(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
     let mut directories = vec![directory.to_owned()];
     while let Some(next) = directories.pop() {
         for entry in fs::read_dir(&next).expect("a readable directory") {
@@ -293,8 +315,7 @@ pub fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
                 directories.push(path);
                 continue;
             }
-            let name = path.strip_prefix(directory).expect("a path below the directory").to_owned();
-            found.insert(name, fs::read(&path).unwrap_or_default());
+            found.push(path.strip_prefix(directory).expect("a path below the directory").to_owned());
         }
     }
     found
