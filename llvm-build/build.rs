@@ -17,6 +17,7 @@ const SOURCES: &[&str] = &[
     "cpp/flags.cpp",
     "cpp/link_options.cpp",
     "cpp/lld.cpp",
+    "cpp/module_ids.cpp",
     "cpp/options.cpp",
     "cpp/process.cpp",
     "cpp/recorded.cpp",

@@ -10,6 +10,7 @@
 #include "guard.h"
 #include "link.h"
 #include "llvm-build/src/bridge.rs.h"
+#include "module_ids.h"
 
 #include "lld/Common/CommonLinkerContext.h"
 #include "lld/Common/Driver.h"
@@ -18,11 +19,14 @@
 #include "llvm/LTO/LTO.h"
 #include "llvm/Support/Caching.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/ConvertUTF.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/StringSaver.h"
 #include "llvm/Transforms/IPO/FunctionImport.h"
+
+#include <cstdlib>
 
 using namespace llvm;
 
@@ -38,10 +42,16 @@ namespace thinfarm {
 // One link at a time: lld's state belongs to the process, too.
 static LinkBackends *Callbacks = nullptr;
 static const lto::Config *Running = nullptr;
+// Where its indexes and objects are, for an end that LLVM decides on: a hook of --save-temps that cannot write
+// calls `exit`.
+static std::string DirectoryInUse;
 
 const lto::Config *configOfLink() { return Running; }
 
-// Why only LLVM's own backends can do what the link asks for: what is asked for is not in a native object.
+// Whether lld is to write LLVM-IR. Its hook for that is no other than those of --save-temps.
+static bool EmitsLlvm = false;
+
+// The option that asks for what is not in a native object.
 static StringRef onlyOwnBackends(const lto::Config &C) {
   if (!C.OptPipeline.empty())
     return "--lto-newpm-passes";
@@ -57,21 +67,35 @@ static StringRef onlyOwnBackends(const lto::Config &C) {
     return "--load-pass-plugin";
   if (C.CGFileType != CodeGenFileType::ObjectFile)
     return "--lto-emit-asm";
-  // --save-temps sets this hook and all others.
-  if (C.PreCodeGenModuleHook && !C.PreOptModuleHook)
+  if (EmitsLlvm)
     return "--lto-emit-llvm";
   return "";
 }
 
-static LinkConfig facts(const lto::Config &C, ThreadPoolStrategy Parallelism,
-                        const FileCache &Cache) {
+// A path that no Rust string can hold.
+static std::string pathThatIsNotText(const ModuleSummaryIndex &Index) {
+  for (const auto &Module : Index.modulePaths()) {
+    StringRef Id = Module.getKey();
+    const auto *Bytes = reinterpret_cast<const UTF8 *>(Id.begin());
+    if (!isLegalUTF8String(&Bytes, reinterpret_cast<const UTF8 *>(Id.end())))
+      return ("the path " + Id + ", which is not UTF-8").str();
+  }
+  return "";
+}
+
+static LinkConfig facts(const lto::Config &C, const ModuleSummaryIndex &Index,
+                        ThreadPoolStrategy Parallelism, const FileCache &Cache) {
   LinkConfig F;
   F.codegen = optionsOfLink(C);
   F.dwo_directory = rust::String::lossy(C.DwoDir);
   F.is_whole = C.ThinLTOModulesToCompile.empty();
   F.threads = Parallelism.ThreadsRequested;
   F.cache_directory = rust::String::lossy(Cache.getCacheDirectoryPath());
-  F.only_own_backends = rust::String::lossy(onlyOwnBackends(C).str());
+  F.fatal_warnings = lld::errorHandler().fatalWarnings;
+  F.no_warnings = lld::errorHandler().suppressWarnings;
+  StringRef Option = onlyOwnBackends(C);
+  F.only_own_backends =
+      rust::String::lossy(Option.empty() ? pathThatIsNotText(Index) : Option.str());
   return F;
 }
 
@@ -85,9 +109,17 @@ public:
                AddStreamFn AddStream, LinkBeginning Beginning)
       : ThinBackendProc(Conf, CombinedIndex, Defined, OnWrite, EmitsImportsFiles, Parallelism),
         EmitsIndexFiles(EmitsIndexFiles), AddStream(std::move(AddStream)),
-        Directory(str(Beginning.directory)), Failure(str(Beginning.failure)) {}
+        Directory(str(Beginning.directory)), Failure(str(Beginning.failure)) {
+    DirectoryInUse = Directory;
+  }
 
-  // LLVM calls this on one thread for each module; the index is written on another.
+  // lld has read the objects, or reports why there are none, which may end the process.
+  ~FarmBackends() override {
+    Callbacks->finish();
+    DirectoryInUse.clear();
+  }
+
+  // LLVM calls this on one thread for each module.
   Error start(unsigned Task, llvm::BitcodeModule BM, const FunctionImporter::ImportMapTy &ImportList,
               const FunctionImporter::ExportSetTy &,
               const std::map<GlobalValue::GUID, GlobalValue::LinkageTypes> &,
@@ -102,19 +134,27 @@ public:
     Job.module = rust::String::lossy(Id.data(), Id.size());
     Job.index = rust::String::lossy(Index.data(), Index.size());
     Jobs.push_back(std::move(Job));
-    BackendThreadPool.async([this, Id, Index = Index.str().str(), &ImportList] {
-      if (EmitsIndexFiles)
+    Indexes.push_back({Id, &ImportList, Index.str().str()});
+    if (EmitsIndexFiles)
+      BackendThreadPool.async([this, Id, &ImportList] {
         if (Error E = emitFiles(ImportList, Id, Id.str()))
           keep(std::move(E));
-      if (Error E = writeIndex(Id, ImportList, Index))
-        keep(std::move(E));
-    });
+      });
     if (OnWrite)
       OnWrite(Id.str());
     return Error::success();
   }
 
   Error wait() override {
+    // The files that lld was asked for have LLVM's ids.
+    if (Error E = ThinBackendProc::wait())
+      return E;
+    putIdsIntoIndex(CombinedIndex);
+    for (const IndexFile &Index : Indexes)
+      BackendThreadPool.async([this, &Index] {
+        if (Error E = write(Index))
+          keep(std::move(E));
+      });
     if (Error E = ThinBackendProc::wait())
       return E;
     rust::Vec<LinkObject> Objects;
@@ -124,27 +164,34 @@ public:
     for (const LinkObject &Object : Objects)
       if (Error E = add(Object))
         return E;
-    Callbacks->finish();
     return Error::success();
   }
 
 private:
-  Error writeIndex(StringRef Id, const FunctionImporter::ImportMapTy &ImportList,
-                   const std::string &Path) {
-    ModuleToSummariesForIndexTy Summaries;
+  // The index of one module, to be written.
+  struct IndexFile {
+    StringRef Id;
+    const FunctionImporter::ImportMapTy *Imports;
+    std::string Path;
+  };
+
+  Error write(const IndexFile &Index) {
+    ModuleToSummariesForIndexTy ById, Summaries;
     GVSummaryPtrSet Declarations;
-    gatherImportedSummariesForModule(Id, ModuleToDefinedGVSummaries, ImportList, Summaries,
+    gatherImportedSummariesForModule(Index.Id, ModuleToDefinedGVSummaries, *Index.Imports, ById,
                                      Declarations);
+    for (auto &[Id, Module] : ById)
+      Summaries[idInIndex(Id)] = std::move(Module);
     std::error_code EC;
-    raw_fd_ostream OS(Path, EC, sys::fs::OF_None);
+    raw_fd_ostream OS(Index.Path, EC, sys::fs::OF_None);
     if (EC)
-      return createFileError(Path, EC);
+      return createFileError(Index.Path, EC);
     writeIndexToFile(CombinedIndex, OS, &Summaries, &Declarations);
     OS.close();
     // Otherwise the stream's destructor ends the process, without the file's name.
     if (std::error_code Written = OS.error()) {
       OS.clear_error();
-      return createFileError(Path, Written);
+      return createFileError(Index.Path, Written);
     }
     return Error::success();
   }
@@ -171,6 +218,7 @@ private:
   const std::string Directory;
   const std::string Failure;
   rust::Vec<LinkJob> Jobs;
+  std::vector<IndexFile> Indexes;
 };
 
 } // namespace
@@ -187,7 +235,7 @@ lto::ThinBackend farmBackend(ThreadPoolStrategy Parallelism, lto::IndexWriteCall
   auto Make = [=](const lto::Config &Conf, ModuleSummaryIndex &CombinedIndex,
                   const DenseMap<StringRef, GVSummaryMapTy> &Defined, AddStreamFn AddStream,
                   FileCache Cache) mutable -> std::unique_ptr<lto::ThinBackendProc> {
-    LinkConfig Facts = facts(Conf, Parallelism, Cache);
+    LinkConfig Facts = facts(Conf, CombinedIndex, Parallelism, Cache);
     LinkBeginning Beginning = Callbacks->begin(Facts);
     if (Beginning.is_left_to_llvm)
       return Own(Conf, CombinedIndex, Defined, std::move(AddStream), std::move(Cache));
@@ -233,9 +281,17 @@ rust::Vec<Argument> expand_response_files(rust::Slice<const Argument> Args) {
 
 bool link(rust::Slice<const Argument> Args, LinkBackends &Backends) {
   std::vector<std::string> Storage = arguments(Args);
+  EmitsLlvm = any_of(Storage, [](StringRef Arg) {
+    return Arg == "--lto-emit-llvm" || Arg == "--plugin-opt=emit-llvm" || Arg == "-plugin-opt=emit-llvm";
+  });
   Callbacks = &Backends;
+  std::atexit([] {
+    if (!DirectoryInUse.empty())
+      sys::fs::remove_directories(DirectoryInUse);
+  });
   bool Linked =
       lld::elf::link(pointers(Storage), outs(), errs(), /*exitEarly=*/true, /*disableOutput=*/false);
+  outs().flush();
   Callbacks = nullptr;
   Running = nullptr;
   return Linked;

@@ -21,12 +21,13 @@ namespace thinfarm {
 
 static thread_local std::string FatalReason;
 
-// LLVM calls this instead of ending the process. Outside a guarded call there is nobody to tell, and
-// returning lets LLVM end the process as usual.
+// LLVM calls this instead of ending the process. Outside a guarded call that is lld's business, as in
+// ld.lld: to say why, and to return, so that LLVM ends the process.
 static void onFatalError(void *, const char *Reason, bool) {
   FatalReason = Reason;
   if (CrashRecoveryContext *Context = CrashRecoveryContext::GetCurrent())
     Context->HandleExit(/*RetCode=*/70);
+  errs() << "LLVM ERROR: " << Reason << '\n';
 }
 
 void initialize() {

@@ -10,6 +10,7 @@
 #include "guard.h"
 #include "link.h"
 #include "llvm-build/src/bridge.rs.h"
+#include "module_ids.h"
 #include "names.h"
 
 #include "clang/Basic/DiagnosticFrontend.h"
@@ -157,6 +158,8 @@ std::unique_ptr<SummaryIndex> read_index(rust::Slice<const uint8_t> Bytes, rust:
     if (llvm::Error E =
             getModuleSummaryIndex({contents(Bytes), ref(Id)}).moveInto(Result->Index))
       Error = rust::String::lossy(toString(std::move(E)));
+    else
+      takeIdsFromIndex(*Result->Index);
   });
   if (!Guard.Error.empty())
     Error = rust::String::lossy(Guard.Error);

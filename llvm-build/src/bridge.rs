@@ -344,7 +344,11 @@ pub(crate) mod ffi {
         threads: u32,
         /// `--thinlto-cache-dir=`.
         cache_directory: String,
-        /// An option that only LLVM's own backends can honour; empty without one.
+        /// `--fatal-warnings`.
+        fatal_warnings: bool,
+        /// `--no-warnings`.
+        no_warnings: bool,
+        /// Because of what only LLVM's own backends can do the work; empty if others can.
         only_own_backends: String,
     }
 

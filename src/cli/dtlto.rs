@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::jobs::{self, JobArgs};
-use super::option_args::{SourceArgs, warn_of_missing};
+use super::option_args::{MISSING, SourceArgs, warn_of_missing};
 use super::progress::Progress;
 use super::telling::plan_error;
 use super::{print, signals, telling};
@@ -132,7 +132,7 @@ impl Dtlto {
         let mut sources = self.sources.ask(sources, &SourceName::OWN)?;
         let mut resolver = Resolver::new(Tool::clang_for_driver());
         let plan = Plan::for_distribution(&distribution, &mut sources, &mut resolver).map_err(plan_error)?;
-        warn_of_missing(&sources);
+        warn_of_missing(&sources, MISSING);
         Ok(plan)
     }
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::option_args::{OptionArgs, warn_of_missing};
+use super::option_args::{MISSING, OptionArgs, warn_of_missing};
 use super::print::{self, STRONG};
 use crate::options::{CompileCommand, Explained, FileOptions, Origin, Provenance, Resolver, explain};
 use crate::plan::{ModuleFiles, Naming};
@@ -87,7 +87,7 @@ impl Explain {
             explanations.push(Explanation { module: module.clone(), file_options, provenance, command });
         }
         sources.check().map_err(|error| error.to_string())?;
-        warn_of_missing(&sources);
+        warn_of_missing(&sources, MISSING);
         Ok(explanations)
     }
 

@@ -6,10 +6,11 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::builder::FalseyValueParser;
 use clap::{CommandFactory, Parser};
 
 use super::jobs::{self, JobArgs, ShareArgs, Sharing, size};
-use super::option_args::{Policy, configuration, default_policy};
+use super::option_args::{Policy, configuration, default_policy, warn_of_missing};
 use super::progress::Progress;
 use super::{print, signals, telling};
 use crate::link::{self, Arguments, Backends, Settings, Told, exit_as_lld};
@@ -23,7 +24,7 @@ const NAME: &str = "ld.thinfarm";
 ///
 /// All options but these are lld's. An option takes its value after `=`. Each has a variable of the
 /// environment, for builds whose command lines are out of reach; options win over variables, and both over
-/// thinfarm.toml.
+/// thinfarm.toml. A variable of an option without a value is on unless it is empty, 0, false, no or off.
 #[derive(Debug, Parser)]
 #[command(name = NAME, no_binary_name = true, disable_help_flag = true, disable_version_flag = true)]
 #[command(override_usage = "ld.thinfarm [OPTIONS OF LLD] [--thinfarm-OPTION[=VALUE]] FILE…")]
@@ -62,7 +63,7 @@ struct Linker {
     #[arg(long = "thinfarm-memory-limit", value_name = "SIZE", value_parser = size, env = "THINFARM_MEMORY_LIMIT")]
     memory_limit: Option<u64>,
     /// Start no further job once one has failed.
-    #[arg(long = "thinfarm-fail-fast", env = "THINFARM_FAIL_FAST")]
+    #[arg(long = "thinfarm-fail-fast", env = "THINFARM_FAIL_FAST", value_parser = FalseyValueParser::new())]
     fail_fast: bool,
     /// Write what each job cost to FILE, as JSON.
     #[arg(long = "thinfarm-profile", value_name = "FILE", env = "THINFARM_PROFILE")]
@@ -71,10 +72,10 @@ struct Linker {
     #[arg(long = "thinfarm-verify-with", value_name = "CLANG", env = "THINFARM_VERIFY_WITH")]
     verify_with: Option<PathBuf>,
     /// Tell of every object, of the slowest, and of the whole.
-    #[arg(long = "thinfarm-verbose", env = "THINFARM_VERBOSE")]
+    #[arg(long = "thinfarm-verbose", env = "THINFARM_VERBOSE", value_parser = FalseyValueParser::new())]
     verbose: bool,
     /// Leave the backends to lld: for comparison.
-    #[arg(long = "thinfarm-off", env = "THINFARM_OFF")]
+    #[arg(long = "thinfarm-off", env = "THINFARM_OFF", value_parser = FalseyValueParser::new())]
     off: bool,
     /// Show these options.
     #[arg(long = "thinfarm-help")]
@@ -127,7 +128,9 @@ impl Linker {
         }
         if args.asks_who() {
             // After lld's line: build systems look at the first.
-            print::answer(&format!("thinfarm {} runs its ThinLTO backends\n", env!("CARGO_PKG_VERSION")));
+            let version = env!("CARGO_PKG_VERSION");
+            let line = "runs its ThinLTO backends; --thinfarm-help shows its options";
+            print::answer(&format!("thinfarm {version} {line}\n"));
         }
         Ok(linked)
     }
@@ -147,19 +150,24 @@ impl Linker {
         } else {
             (&asked[..], default_policy(asked))
         };
-        let sources = Sources::given([]).with(names, policy.unwrap_or(default));
+        let sources = Sources::defaults([], "the link").with(names, policy.unwrap_or(default));
         Ok(sources.map_err(|error| error.to_string())?.with_rules(config.rules))
     }
 
     fn hear(&self, told: &Told<'_>, progress: &mut Option<Progress>) -> Result<(), String> {
         match told {
-            Told::LeftToLlvm(option) => {
+            Told::LeftToLlvm(reason) => {
                 print::warning(&format_args!(
-                    "{option} is for lld's own backends: they compile this link, every file with the link's options"
+                    "lld's own backends compile this link, every file with the link's options, because of {reason}"
+                ));
+            }
+            Told::NotCached(directory) => {
+                print::warning(&format_args!(
+                    "--thinlto-cache-dir={directory}: nothing is kept there or taken from there; every module is compiled"
                 ));
             }
             Told::Planned(plan, sources) => {
-                super::option_args::warn_of_missing(sources);
+                warn_of_missing(sources, "--thinfarm-missing-options");
                 *progress = Some(Progress::quiet(plan.jobs.len(), self.verbose));
             }
             Told::Event(event) => progress.iter_mut().for_each(|progress| progress.hear(event)),

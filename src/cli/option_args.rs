@@ -93,8 +93,11 @@ pub(super) fn default_policy(names: &[SourceName]) -> MissingOptions {
     if names.contains(&SourceName::Kbuild) { MissingOptions::Error } else { MissingOptions::Warn }
 }
 
-/// Tells, once, of modules that no source knew.
-pub(super) fn warn_of_missing(sources: &Sources) {
+/// The option of commands that decides about modules that no source knows.
+pub(super) const MISSING: &str = "--missing-options";
+
+/// Tells, once, of modules that no source knew, and of the `option` that decides about them.
+pub(super) fn warn_of_missing(sources: &Sources, option: &str) {
     let missing = sources.missing();
     if sources.policy() == MissingOptions::Warn
         && let Some(first) = missing.first()
@@ -104,8 +107,7 @@ pub(super) fn warn_of_missing(sources: &Sources) {
             others => format!(" and {others} more"),
         };
         print::warning(&format!(
-            "no source of options knows {first}{others}: compiled with the options of {} \
-             (--missing-options error or ignore)",
+            "no source of options knows {first}{others}: compiled with the options of {} ({option}=error or =ignore)",
             sources.giver()
         ));
     }

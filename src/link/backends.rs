@@ -25,7 +25,7 @@ pub struct Settings {
     pub llvm_args: Vec<String>,
     /// LLVM's own backends are to do the work.
     pub is_off: bool,
-    /// No more threads than these, whatever lld is told.
+    /// No more threads than these, instead of what lld is told.
     pub threads: Option<NonZero<usize>>,
 }
 
@@ -33,8 +33,10 @@ pub struct Settings {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Told<'a> {
-    /// LLVM's own backends do the work, because nothing else honours this option.
+    /// LLVM's own backends do the work, because of this: only they can.
     LeftToLlvm(&'a str),
+    /// lld was given this directory for a cache, and there is none.
+    NotCached(&'a str),
     /// What is to be done.
     Planned(&'a Plan, &'a Sources),
     /// What happens.
@@ -129,14 +131,18 @@ impl llvm_build::Backends for Backends<'_> {
         if self.settings.as_ref().is_some_and(|settings| settings.is_off) {
             return Ok(None);
         }
+        if !config.cache_directory.is_empty() {
+            (self.listen)(&Told::NotCached(&config.cache_directory))?;
+        }
         let settings = self.settings.as_mut().ok_or("lld has run the backends of this link already")?;
         // lld has given these to LLVM, for good.
         farm::llvm_has(settings.llvm_args.clone());
-        self.line = Some(LinkLine::new(config.codegen.clone(), settings.llvm_args.clone()));
+        let line = LinkLine::new(config.codegen.clone(), settings.llvm_args.clone());
+        self.line = Some(line.warnings(config.fatal_warnings, config.no_warnings));
         self.is_whole = config.is_whole;
         self.dwo_directory = PathBuf::from(&config.dwo_directory);
         let asked = NonZero::new(config.threads as usize);
-        if let Some(threads) = settings.threads.into_iter().chain(asked).min() {
+        if let Some(threads) = settings.threads.or(asked) {
             settings.farm = settings.farm.clone().threads(threads);
         }
         if !config.dwo_directory.is_empty() {

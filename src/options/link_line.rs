@@ -32,12 +32,24 @@ const WITHOUT_PLACE: [&str; 12] = [
 pub struct LinkLine {
     codegen: Arc<CodegenOptions>,
     llvm_args: Vec<String>,
+    warnings: &'static [&'static str],
 }
 
 impl LinkLine {
     /// Of what lld decided, and of the options it gave to LLVM.
     pub fn new(codegen: CodegenOptions, llvm_args: Vec<String>) -> Self {
-        Self { codegen: Arc::new(codegen), llvm_args }
+        Self { codegen: Arc::new(codegen), llvm_args, warnings: &[] }
+    }
+
+    /// The same, with warnings of backends as lld has its own: `are_fatal`, or `not_shown`.
+    #[must_use]
+    pub fn warnings(self, are_fatal: bool, not_shown: bool) -> Self {
+        let warnings: &[&str] = match (not_shown, are_fatal) {
+            (true, _) => &["-w"],
+            (false, true) => &["-Werror"],
+            (false, false) => &[],
+        };
+        Self { warnings, ..self }
     }
 
     /// The options of a module of `triple` without any of its own: what lld's own backends would have. The
@@ -83,7 +95,7 @@ impl LinkLine {
     /// What is said at a link for all files, whatever options they have.
     pub(super) fn orders(&self) -> Vec<String> {
         let codegen = &self.codegen;
-        let mut flags = Vec::new();
+        let mut flags: Vec<String> = self.warnings.iter().map(ToString::to_string).collect();
         if !codegen.sample_profile.is_empty() {
             flags.push(format!("-fprofile-sample-use={}", codegen.sample_profile));
         }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::fixture::{Link, Said, llvm_tool, alone, run, thinfarm_path};
+use crate::fixture::{Link, Said, alone, llvm_tool, run, thinfarm_path};
 
 /// Where these links write: what they make, and all the temporaries of lld beside it.
 pub const MADE: &str = "made";

@@ -14,7 +14,7 @@ use objects::Objects;
 use remembered::Remembered;
 
 use super::jobs::{self, JobArgs};
-use super::option_args::{OptionArgs, warn_of_missing};
+use super::option_args::{MISSING, OptionArgs, warn_of_missing};
 use super::progress::Progress;
 use super::telling::plan_error;
 use super::{print, signals, telling};
@@ -185,7 +185,7 @@ impl Backend {
         let mut sources = self.options.sources()?;
         let mut resolver = Resolver::new(Tool::clang_for_driver());
         let plan = Plan::for_link(&list, &naming, &mut sources, &mut resolver).map_err(plan_error)?;
-        warn_of_missing(&sources);
+        warn_of_missing(&sources, MISSING);
         if self.out_dir.is_some() {
             create_directories(&plan)?;
         }

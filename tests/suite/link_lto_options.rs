@@ -1,0 +1,146 @@
+//! Every option of lld's that says how backends do their work: for modules without options of their own the output
+//! is lld's. Options that only lld's own backends know go to these, with a warning.
+
+use crate::two_linkers::{OBJECTS, THIN, TwoLinkers};
+
+fn library(options: &[&str]) -> Vec<String> {
+    let args = [&OBJECTS[..], options, &["-shared", "-o", "lib.so"]].concat();
+    args.into_iter().map(str::to_owned).collect()
+}
+
+/// Panics unless each set of options makes the library that lld makes, and some make another than none do.
+#[track_caller]
+fn are_honoured(linkers: &TwoLinkers, sets: &[&[&str]]) {
+    let plain = linkers.link(&library(&[])).same();
+    for options in sets {
+        let linked = linkers.link(&library(options)).same();
+        assert!(
+            linked.file("lib.so") != plain.file("lib.so"),
+            "{options:?} makes no difference: a useless test"
+        );
+    }
+}
+
+#[test]
+fn levels() {
+    are_honoured(
+        &TwoLinkers::program(),
+        &[
+            &["--lto-O0"],
+            &["--lto-O1"],
+            &["--lto-O3"],
+            &["-plugin-opt=O1"],
+            &["--lto-CGO0"],
+            &["--lto-O2", "--lto-CGO3", "-plugin-opt=mcpu=skylake"],
+            &["--lto-O3", "--lto-CGO0"],
+        ],
+    );
+}
+
+#[test]
+fn code_generation() {
+    are_honoured(
+        &TwoLinkers::program(),
+        &[
+            &["--lto-basic-block-sections=all", "--lto-unique-basic-block-section-names"],
+            &["--lto-basic-block-address-map"],
+            &["-plugin-opt=mcpu=haswell"],
+            &["-plugin-opt=-mattr=+bmi2,+avx2", "-plugin-opt=mcpu=znver3"],
+            &["-mllvm", "-function-sections=0"],
+            &["-mllvm=-code-model=large"],
+            &["-plugin-opt=-stack-size-section"],
+            &["-mllvm=-inline-threshold=0", "-mllvm=-x86-experimental-unordered-isel"],
+            &["-mllvm", "-align-all-functions=6"],
+            &["--lto-cs-profile-generate"],
+        ],
+    );
+}
+
+#[test]
+fn profiles_and_lists() {
+    let linkers = TwoLinkers::program();
+    for source in ["main.c", "area.c", "names.c"] {
+        linkers.compile(source, &[&THIN[..], &["-gmlt", "-fdebug-info-for-profiling"]].concat());
+    }
+    linkers.write("sample.prof", "shape:90000:10\n 2: 9000\n 2.1: 8000 area:8000\nname:5:1\n 1: 5\n");
+    linkers.write("blocks", "!area\n!!0\n!clamp\n!!0\n!!1\n");
+    are_honoured(
+        &linkers,
+        &[&["--lto-sample-profile=sample.prof"], &["-plugin-opt=sample-profile=sample.prof"]],
+    );
+    linkers.link(&library(&["--lto-basic-block-sections=blocks"])).same();
+}
+
+#[test]
+fn options_that_change_no_bytes() {
+    let linkers = TwoLinkers::program();
+    let plain = linkers.link(&library(&[])).same();
+    for options in [
+        &["--thinlto-jobs=1"][..],
+        &["--thinlto-jobs=all"],
+        &["-plugin-opt=jobs=3"],
+        &["--threads=1"],
+        &["--disable-verify"],
+        &["-plugin-opt=disable-verify"],
+        &["--no-lto-pgo-warn-mismatch"],
+        &["--lto-known-safe-vtables=_ZTV1A"],
+        &["--lto-partitions=2"],
+        &["--lto-O2"],
+        &["--verbose"],
+        &["--stats"],
+    ] {
+        let linked = linkers.link(&library(options));
+        // Memory and times are among the statistics.
+        let linked = if options == ["--stats"] { linked.same_files() } else { linked.same() };
+        assert!(linked.file("lib.so") == plain.file("lib.so"), "{options:?}");
+    }
+    // Partitions are of what is not ThinLTO.
+    for source in ["main.c", "names.c"] {
+        linkers.compile(source, &["-O2", "-fPIC", "-fcommon", "-flto=full"]);
+    }
+    linkers.link(&library(&["--lto-partitions=2"])).same();
+}
+
+#[test]
+fn what_only_llds_own_backends_know_goes_to_them() {
+    let linkers = TwoLinkers::program();
+    for options in [
+        &["--lto-newpm-passes=default<O1>"][..],
+        &["--lto-newpm-passes=default<O2>", "--lto-aa-pipeline=basic-aa"],
+        &["--opt-remarks-filename", "remarks", "--opt-remarks-passes", "inline"],
+        &["-plugin-opt=opt-remarks-filename=remarks", "-plugin-opt=opt-remarks-format=yaml"],
+        &["-plugin-opt=stats-file=stats"],
+        &["--lto-emit-asm"],
+        &["--lto-debug-pass-manager", "--threads=1"],
+    ] {
+        // Counters of what LLVM did are of the process, and lld's process does the same as ours.
+        let linked = linkers.link(&library(options)).same_files();
+        let option = options[0].split('=').next().unwrap().trim_start_matches('-');
+        linked.says("lld's own backends compile this link").says(option.trim_start_matches("plugin-opt"));
+    }
+    // All modules are written to the one output, so there is one.
+    for option in ["--lto-emit-llvm", "-plugin-opt=emit-llvm"] {
+        let linked = linkers.link(&["area.o", option, "-shared", "-o", "area.bc"]).same_files();
+        assert!(linked.file("area.bc").starts_with(b"BC"));
+        linked.says("--lto-emit-llvm");
+    }
+    let both = linkers.link(&["area.o", "--lto-emit-llvm", "--save-temps", "-shared", "-o", "area.bc"]);
+    both.same_files().says("--lto-emit-llvm");
+}
+
+#[test]
+fn a_distributor_is_llds() {
+    let linkers = TwoLinkers::program();
+    let distributor = ["--thinlto-distributor=/bin/false", "--thinlto-remote-compiler=clang"];
+    linkers.link(&library(&distributor)).fails(&["DTLTO backend compilation"]);
+}
+
+#[test]
+fn wrong_options_are_llds_to_refuse() {
+    let linkers = TwoLinkers::program();
+    for option in ["--lto-O9", "--lto-CGO7", "--thinlto-jobs=foo", "--no-such-option", "-plugin-opt=nonsense"]
+    {
+        linkers.link(&library(&[option])).fails(&["error:"]);
+    }
+    linkers.link(&library(&["-mllvm", "-no-such-option"])).fails(&["Unknown command line argument"]);
+}

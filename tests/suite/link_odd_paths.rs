@@ -1,0 +1,112 @@
+//! Paths of inputs and outputs that are not plain ASCII words, and directories that nobody may write to.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::two_linkers::{OBJECTS, PRINTS, THIN, TwoLinkers};
+
+/// The program with its modules in `directory`, two of them in an archive and a thin archive.
+fn placed(directory: &str) -> TwoLinkers {
+    let linkers = TwoLinkers::program();
+    for object in OBJECTS {
+        linkers.write(Path::new(directory).join(object), fs::read(linkers.path(object)).unwrap());
+    }
+    let inside = |name: &str| format!("{directory}/{name}");
+    let members = [inside("area.o"), inside("names.o")];
+    linkers.tool("llvm-ar", &["rc", &inside("lib it.a"), &members[0], &members[1]]);
+    linkers.tool("llvm-ar", &["rc", "--thin", &inside("thin it.a"), &members[0], &members[1]]);
+    linkers
+}
+
+#[test]
+fn spaces_quotes_and_other_alphabets() {
+    for directory in ["with space", "a \"b\" 'c' \\d", "ünï/文書/Привет", "mixed ü \"q\" $x `y` (at 80)"]
+    {
+        let linkers = placed(directory);
+        let inside = |name: &str| format!("{directory}/{name}");
+        let output = inside("prog");
+        let objects = OBJECTS.map(inside);
+        for inputs in [
+            objects.to_vec(),
+            vec![inside("main.o"), inside("lib it.a")],
+            vec![inside("main.o"), inside("thin it.a")],
+        ] {
+            let args = [&inputs[..], &["-o".to_owned(), output.clone()]].concat();
+            linkers.link_by_clang(&args).same().runs(&output, PRINTS);
+        }
+        let list: String = objects.iter().map(|object| shlex::try_quote(object).unwrap() + "\n").collect();
+        linkers.write("list", list);
+        linkers.link(&["-shared", "@list", "-o", "lib.so", "--thinlto-emit-index-files"]).same();
+    }
+}
+
+#[test]
+fn own_options_reach_modules_of_other_alphabets() {
+    let linkers = TwoLinkers::program();
+    for name in ["main", "area", "names"] {
+        let flags =
+            [&THIN[..], &["-frecord-command-line", "-O1", "-mllvm", "-align-all-functions=6"]].concat();
+        linkers.compile(&format!("{name}.c"), &flags);
+    }
+    let link = |objects: &[String]| {
+        let linked =
+            linkers.link(&[objects, &["-shared".to_owned(), "-o".to_owned(), "lib.so".to_owned()]].concat());
+        assert_eq!(linked.ours.said.code, Some(0), "{}", linked.ours.said);
+        linked.file("lib.so").to_owned()
+    };
+    let plain = link(&OBJECTS.map(str::to_owned));
+    for object in OBJECTS {
+        linkers.write(format!("文書 {object}"), fs::read(linkers.path(object)).unwrap());
+    }
+    assert!(link(&OBJECTS.map(|object| format!("文書 {object}"))) == plain, "a path changes bytes");
+}
+
+#[test]
+fn names_that_are_not_utf_8() {
+    let linkers = TwoLinkers::program();
+    let odd = |stem: &[u8]| OsStr::from_bytes(&[stem, b"\xff\xfe.o"].concat()).to_owned();
+    let args = |last: OsString| {
+        let mut args: Vec<OsString> = ["main.o", "area.o", "-o", "prog"].map(Into::into).into();
+        args.push(last);
+        args
+    };
+    // Nothing but lld reads a native object.
+    linkers.compile_to(odd(b"native"), "names.c", &["-O2", "-fPIC"]);
+    linkers.link_by_clang(&args(odd(b"native"))).same().runs("prog", PRINTS);
+    linkers.compile_to(odd(b"module"), "names.c", &THIN);
+    let linked = linkers.link_by_clang(&args(odd(b"module"))).same_files().runs("prog", PRINTS);
+    linked.says("lld's own backends compile this link").says("not UTF-8");
+    let mut output = args("names.o".into());
+    output[3] = odd(b"prog");
+    linkers.link_by_clang(&output).same();
+}
+
+#[test]
+fn directories_that_nobody_may_write_to() {
+    let linkers = placed("inputs");
+    let set_mode = |mode: u32| {
+        let permissions = fs::Permissions::from_mode(mode);
+        fs::set_permissions(linkers.path("inputs"), permissions).unwrap();
+    };
+    set_mode(0o555);
+    let inputs = ["inputs/main.o", "inputs/lib it.a"];
+    linkers.link_by_clang(&[&inputs[..], &["-o", "prog"]].concat()).same().runs("prog", PRINTS);
+    // Root may write anywhere; that other outputs fail is tested in link_failures.
+    if fs::write(linkers.path("inputs/probe"), "").is_err() {
+        linkers.link_by_clang(&[&inputs[..], &["-o", "inputs/prog"]].concat()).fails(&["inputs/prog"]);
+    }
+    set_mode(0o755);
+}
+
+#[test]
+fn paths_by_way_of_other_directories() {
+    let linkers = placed("a/b");
+    std::os::unix::fs::symlink("a/b", linkers.path("link")).unwrap();
+    let absolute = linkers.path("a/b/names.o").display().to_string();
+    let objects = ["a/../a/b/main.o", "link/area.o", &absolute];
+    linkers.link_by_clang(&[&objects[..], &["-o", "prog"]].concat()).same().runs("prog", PRINTS);
+    linkers.link_by_clang(&["link/main.o", "link/thin it.a", "-o", "prog"]).same().runs("prog", PRINTS);
+}

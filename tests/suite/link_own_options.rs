@@ -1,0 +1,131 @@
+//! Each file with its own options in one link. The native objects that lld is given, which `--lto-obj-path` keeps,
+//! are compared with those that clang makes of the same modules and indexes.
+
+use crate::fixture::{llvm_tool, run};
+use crate::two_linkers::{OBJECTS, PRINTS, Pair, THIN, TwoLinkers};
+
+/// What each module's options are, and the oracle has to be told.
+const OWN: [(&str, &[&str]); 3] = [
+    ("main", &["-O3", "-fPIC", "-fno-function-sections"]),
+    ("area", &["-Os", "-fPIC", "-fdata-sections", "-mno-avx", "-falign-functions=64"]),
+    ("names", &["-O1", "-fPIC", "-ffunction-sections", "-fno-jump-tables"]),
+];
+
+/// The program whose modules remember [`OWN`] and `more`.
+fn recorded(more: &[&str]) -> TwoLinkers {
+    let linkers = TwoLinkers::program();
+    for (name, own) in OWN {
+        let flags = [own, &["-fcommon", "-flto=thin", "-frecord-command-line"], more].concat();
+        linkers.compile(&format!("{name}.c"), &flags);
+    }
+    linkers
+}
+
+/// Links with `options` and keeps the native objects.
+#[track_caller]
+fn link(linkers: &TwoLinkers, options: &[&str]) -> Pair {
+    let args = [&OBJECTS[..], options, &["-shared", "--lto-obj-path=obj", "-o", "lib.so"]].concat();
+    let linked = linkers.link(&args);
+    assert_eq!((linked.lld.said.code, linked.ours.said.code), (Some(0), Some(0)), "{}", linked.ours.said);
+    linked
+}
+
+/// Panics unless the object of task `number` is the one clang makes of `module` with `flags`.
+#[track_caller]
+fn is_clangs(linkers: &TwoLinkers, linked: &Pair, number: usize, module: &str, flags: &[&str]) {
+    let indexes = ["-shared", "--thinlto-index-only", "-o", "unused.so"];
+    run(linkers.command(llvm_tool("ld.lld")).args(OBJECTS).args(indexes)).succeeded();
+    let index = format!("-fthinlto-index={module}.thinlto.bc");
+    let backend = [flags, &["-fno-lto", "-x", "ir", &index, "-c", module, "-o", "clang.out"]].concat();
+    run(linkers.command(llvm_tool("clang")).args(backend)).succeeded();
+    let clangs = std::fs::read(linkers.path("clang.out")).unwrap();
+    assert!(clangs == linked.file(&format!("obj{number}")), "{module} is not compiled with its own options");
+}
+
+#[test]
+fn are_those_it_was_compiled_with() {
+    let linkers = recorded(&[]);
+    let linked = link(&linkers, &["--lto-O1"]);
+    for (number, (name, own)) in OWN.iter().enumerate() {
+        is_clangs(&linkers, &linked, number + 1, &format!("{name}.o"), own);
+    }
+    assert!(linked.ours.said.stderr.is_empty(), "{}", linked.ours.said);
+    assert!(linked.file("lib.so") != linked.lld.files[std::path::Path::new("lib.so")], "a useless test");
+    let prog = linkers.link_by_clang(&[&OBJECTS[..], &["-o", "prog"]].concat());
+    prog.runs("prog", PRINTS);
+}
+
+#[test]
+fn stand_beside_files_that_have_none() {
+    let linkers = recorded(&[]);
+    linkers.compile("names.c", &THIN);
+    let linked = link(&linkers, &["--lto-O3"]);
+    is_clangs(&linkers, &linked, 1, "main.o", OWN[0].1);
+    // What has none is compiled as by lld.
+    assert!(linked.file("obj3") == linked.lld.files[std::path::Path::new("obj3")]);
+    assert!(linked.file("obj1") != linked.lld.files[std::path::Path::new("obj1")], "a useless test");
+}
+
+#[test]
+fn for_llvm_make_no_difference_to_others() {
+    let linkers = recorded(&[]);
+    let own = [OWN[0].1, &["-mllvm", "-align-all-functions=7"]].concat();
+    linkers.compile("main.c", &[&own[..], &["-fcommon", "-flto=thin", "-frecord-command-line"]].concat());
+    let linked = link(&linkers, &[]);
+    is_clangs(&linkers, &linked, 1, "main.o", &own);
+    for (number, (name, own)) in OWN.iter().enumerate().skip(1) {
+        is_clangs(&linkers, &linked, number + 1, &format!("{name}.o"), own);
+    }
+    // Those of the link are for all.
+    let linked = link(&linkers, &["-mllvm", "-align-all-nofallthru-blocks=4"]);
+    let blocks = ["-mllvm", "-align-all-nofallthru-blocks=4"];
+    is_clangs(&linkers, &linked, 1, "main.o", &[&own[..], &blocks].concat());
+    is_clangs(&linkers, &linked, 2, "area.o", &[OWN[1].1, &blocks].concat());
+}
+
+#[test]
+fn of_kbuild_lie_beside_the_module() {
+    let linkers = TwoLinkers::program();
+    linkers.write(
+        ".area.o.cmd",
+        "savedcmd_area.o := clang -O1 -fPIC -fno-function-sections -flto=thin -c -o area.o area.c\n",
+    );
+    let linked = link(&linkers, &[]);
+    is_clangs(&linkers, &linked, 2, "area.o", &["-O1", "-fPIC", "-fno-function-sections"]);
+    assert!(linked.file("obj1") == linked.lld.files[std::path::Path::new("obj1")]);
+}
+
+#[test]
+fn of_members_of_archives_have_rules_too() {
+    let linkers = recorded(&[]);
+    linkers.tool("llvm-ar", &["rc", "lib.a", "area.o", "names.o"]);
+    linkers.write(
+        "thinfarm.toml",
+        "[[rule]]\nmodules = [\"lib.a(area.o)\", \"area.o\"]\nremove = [\"-O*\"]\nadd = [\"-O0\"]\n",
+    );
+    let linked = link(&linkers, &[]);
+    let flags: Vec<&str> = OWN[1].1.iter().copied().filter(|flag| *flag != "-Os").chain(["-O0"]).collect();
+    is_clangs(&linkers, &linked, 2, "area.o", &flags);
+    let args = ["main.o", "--whole-archive", "lib.a", "-shared", "--lto-obj-path=obj", "-o", "lib.so"];
+    let members = linkers.link(&args);
+    assert!(members.file("obj2") == linked.file("obj2"), "the member does not follow the rule");
+}
+
+#[test]
+fn about_warnings_and_those_of_the_link() {
+    let linkers = TwoLinkers::program();
+    linkers.write("big.c", "void sink(char *); int big(int x) { char a[5000]; sink(a); return a[x]; }\n");
+    let args = [&OBJECTS[..], &["big.o", "-shared", "-o", "lib.so"]].concat();
+    let link = |flags: &[&str], options: &[&str]| {
+        linkers.compile("big.c", &[&THIN[..], &["-Wframe-larger-than=100"], flags].concat());
+        linkers.link(&[&args[..], options].concat())
+    };
+    link(&[], &[]).same_files().says("big.o:\nwarning: ").says("exceeds limit (100) in function 'big'");
+    link(&[], &["-w"]).same();
+    link(&[], &["--no-warnings"]).same();
+    link(&[], &["--fatal-warnings"]).fails(&["exceeds limit (100)", "big.o"]);
+    let record = "-frecord-command-line";
+    link(&[record], &[]).same_files().says("exceeds limit (100) in function 'big'");
+    link(&[record], &["-w"]).same();
+    link(&[record], &["--fatal-warnings"]).fails(&["exceeds limit (100)", "big.o"]);
+}
