@@ -110,8 +110,9 @@ impl Linker {
         .map_err(|error| format!("cannot watch for signals: {error}"))?;
         let linked = link::run(NAME, args, &mut backends);
         if args.asks_who() {
-            // After lld's line: build systems look at the first.
-            print::answer(&format!("thinfarm {} runs its ThinLTO backends\n", env!("CARGO_PKG_VERSION")));
+            // After lld's line: build systems look at the first. libtool looks at all, and takes a version that
+            // begins with " 0." or " 1." for that of a GNU ld which is too old for version scripts.
+            print::answer(&format!("thinfarm v{} runs its ThinLTO backends\n", env!("CARGO_PKG_VERSION")));
         }
         Ok(linked)
     }

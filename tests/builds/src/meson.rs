@@ -26,10 +26,10 @@ pub fn test(bench: &Bench) -> Result<String> {
 
     // Meson takes a linker it does not know by its whole path only. The generators that FriBidi runs are linked for
     // the build machine, which has options of its own.
-    let by_path = format!("c_ld = '{}'\n", bench.linker.path.display());
-    let by_name = "[built-in options]\nc_link_args = ['-fuse-ld=thinfarm']\nbuild.c_link_args = ['-fuse-ld=thinfarm']\n";
-    let path = build(bench, &dir, "path", &by_path)?;
-    let name = build(bench, &dir, "name", by_name)?;
+    let c_ld = format!("c_ld = '{}'\n", bench.linker.path.display());
+    let path = build(bench, &dir, "path", &c_ld, &[])?;
+    let flags = ["-Dc_link_args=-fuse-ld=thinfarm", "-Dbuild.c_link_args=-fuse-ld=thinfarm"];
+    let name = build(bench, &dir, "name", "", &flags)?;
     Ok(format!(
         "Meson detects lld; c_ld: {} links with {} backend jobs, -fuse-ld: {} with {}; {} and {} tests passed",
         path.links, path.jobs, name.links, name.jobs, path.tests, name.tests
@@ -42,11 +42,12 @@ struct Built {
     tests: usize,
 }
 
-fn build(bench: &Bench, dir: &Path, name: &str, choice: &str) -> Result<Built> {
+/// Builds in the directory `name`, with the linker that `binary`, a line of a native file, or `flags` choose.
+fn build(bench: &Bench, dir: &Path, name: &str, binary: &str, flags: &[&str]) -> Result<Built> {
     let native = dir.join(format!("{name}.ini"));
     let toolchain = &bench.toolchain;
     let text = format!(
-        "[binaries]\nc = '{}'\nar = '{}'\n{choice}",
+        "[binaries]\nc = '{}'\nar = '{}'\n{binary}",
         toolchain.clang.display(),
         toolchain.tool("llvm-ar")?.display()
     );
@@ -54,7 +55,7 @@ fn build(bench: &Bench, dir: &Path, name: &str, choice: &str) -> Result<Built> {
     bench.linker.forget()?;
     let meson = |args: &[&str]| bench.linker.run("meson", dir, &[]).args(args).capture();
     let set_up = ["setup", name, "project", "-Db_lto=true", "-Db_lto_mode=thin", "--native-file"];
-    let set_up = bench.linker.run("meson", dir, &[]).args(set_up).arg(&native).capture()?;
+    let set_up = bench.linker.run("meson", dir, &[]).args(set_up).arg(&native).args(flags).capture()?;
     let said = String::from_utf8_lossy(&set_up.stdout);
     let detected: Vec<&str> = said.lines().filter_map(|line| Some(line.split_once(DETECTED)?.1)).collect();
     ensure!(
