@@ -7,7 +7,7 @@ BUILT = $(or $(CARGO_TARGET_DIR),target)/release
 
 PREFIX ?= /usr/local
 
-.PHONY: help setup build install demo test test-dynamic test-kernel parity fuzz bench fmt lint docs clean
+.PHONY: help setup build install demo test test-dynamic test-kernel test-builds parity fuzz bench fmt lint docs clean
 
 help:
 	@echo 'make setup    install missing system packages (LLVM 22, clang, lld, a C++ compiler)'
@@ -17,6 +17,7 @@ help:
 	@echo 'make test     formatting, lints, documentation, and all tests but the full parity suite'
 	@echo 'make test-dynamic  test the development build that links LLVM dynamically (part of make test)'
 	@echo 'make test-kernel   build Linux through thinfarm, compare every object, boot it (10 to 20 minutes)'
+	@echo 'make test-builds   real builds with ld.thinfarm: CMake, Meson, autotools, cargo, RocksDB (10 to 20 minutes)'
 	@echo 'make parity   compare the objects of every parity case with those of clang'
 	@echo 'make fuzz     the parsers of foreign text, with many random inputs'
 	@echo 'make bench    thinfarm, lld in-process and spawned clang, side by side'
@@ -59,6 +60,11 @@ test-dynamic: setup
 # Resumable; PARTS="x86 dist drop-in arm64 riscv" runs some parts only. Says which packages it needs.
 test-kernel: build
 	$(CARGO) run --release --quiet -p thinfarm-kernel-test -- $(PARTS)
+
+# PARTS="cmake meson autotools rust rocksdb" runs some parts only. Sources and compiled modules are kept. Says which
+# packages it needs.
+test-builds: build
+	$(CARGO) run --release --quiet -p thinfarm-builds-test -- $(PARTS)
 
 parity: setup
 	$(CARGO) test --release --test parity -- --full

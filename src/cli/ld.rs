@@ -127,10 +127,11 @@ impl Linker {
             jobs::tell_of_sharing(&farm);
         }
         if args.asks_who() {
-            // After lld's line: build systems look at the first.
+            // After lld's line: build systems look at the first. libtool looks at all, and takes a version that
+            // begins with " 0." or " 1." for that of a GNU ld which is too old for version scripts.
             let version = env!("CARGO_PKG_VERSION");
             let line = "runs its ThinLTO backends; --thinfarm-help shows its options";
-            print::answer(&format!("thinfarm {version} {line}\n"));
+            print::answer(&format!("thinfarm v{version} {line}\n"));
         }
         Ok(linked)
     }
