@@ -88,13 +88,19 @@ pub(super) fn farm(args: &JobArgs, verbose: bool) -> Farm {
     .worker_program(WORKER_PROGRAM)
 }
 
-/// A farm for a linker: as [`farm`], but a jobserver that make does not let it have is no news, since builds
-/// run linkers without `+`. Then it shares the machine with the other links.
+/// A farm for a linker: as [`farm`], but a jobserver that make does not let it have is news only if `verbose`,
+/// since builds run linkers without `+`. Then it shares the machine with the other links.
 pub(super) fn farm_of_linker(args: &JobArgs, verbose: bool) -> Farm {
     let farm = Farm::default().threads(args.jobs.unwrap_or_else(available_cores));
     match Jobserver::inherited() {
         Ok(Some(jobserver)) => farm.jobserver(Some(jobserver)),
-        Ok(None) | Err(_) => farm.machine(args.share.open_if_possible(verbose)),
+        Ok(None) => farm.machine(args.share.open_if_possible(verbose)),
+        Err(reason) => {
+            if verbose {
+                print::note(&format_args!("make's jobserver is not open to this link: {reason}"));
+            }
+            farm.machine(args.share.open_if_possible(verbose))
+        }
     }
     .worker_program(WORKER_PROGRAM)
 }

@@ -30,7 +30,7 @@ fn either_way(linkers: &TwoLinkers, name: &str, value: &str, does: impl Fn(Said)
 fn who_it_is() {
     let linkers = TwoLinkers::program();
     let line = format!(
-        "thinfarm {} runs its ThinLTO backends; --thinfarm-help shows its options",
+        "thinfarm v{} runs its ThinLTO backends; --thinfarm-help shows its options",
         env!("CARGO_PKG_VERSION")
     );
     for asked in ["--version", "-v", "-V"] {
