@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{io, thread};
 
+use super::bell::Bell;
 use super::directory::{self, ShareError};
 use super::slots::{InTurn, InUse, Slots};
 use super::{available, memory};
@@ -30,7 +31,10 @@ struct Shared {
     /// Held by the worker of this process that asks for leave.
     asking: Mutex<()>,
     state: Mutex<State>,
+    /// For the threads of this process that wait for each other.
     changed: Condvar,
+    /// For the process whose turn it is.
+    bell: Bell,
 }
 
 #[derive(Debug)]
@@ -55,10 +59,9 @@ enum Grant {
     Unshared,
 }
 
-/// How long the process whose turn it is waits before it looks again for what another one gave back.
-const FIRST_PAUSE: Duration = Duration::from_micros(250);
-/// The pause doubles up to this: a small part of all but the shortest jobs, and a few hundred looks a second.
-const LONGEST_PAUSE: Duration = Duration::from_millis(4);
+/// How long the process whose turn it is waits at most before it looks again: a process that was killed gives back
+/// what it held without a word.
+const LOOK_ANYWAY: Duration = Duration::from_millis(50);
 
 impl MachineShare {
     /// With all other processes of this user, who meet in `$XDG_RUNTIME_DIR/thinfarm`, or else in a directory
@@ -87,6 +90,7 @@ impl MachineShare {
             Some(bytes) => bytes,
             None => memory::default_budget(slots.in_use().map_err(unusable)?.memory, &available::now()),
         };
+        let bell = Bell::open(&directory).map_err(unusable)?;
         let state = State { slots, asked: None, granted: None, run: 0, problem: None, abandoned: false };
         Ok(Self(Arc::new(Shared {
             directory,
@@ -94,6 +98,7 @@ impl MachineShare {
             asking: Mutex::default(),
             state: Mutex::new(state),
             changed: Condvar::new(),
+            bell,
         })))
     }
 
@@ -130,7 +135,7 @@ impl MachineShare {
         let mut state = self.0.state();
         state.abandoned = true;
         state.run += 1;
-        self.0.changed.notify_all();
+        self.0.tell();
     }
 }
 
@@ -143,24 +148,30 @@ impl Shared {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Wakes whoever may have waited for what has just happened.
+    fn tell(&self) {
+        self.changed.notify_all();
+        self.bell.ring();
+    }
+
     /// A worker's side: waits for leave to run a job that claims `claim` bytes.
     fn ask(&self, claim: u64, is_over: impl Fn() -> bool) -> Option<Grant> {
         let mut state = self.state();
         state.asked = Some(claim);
         self.changed.notify_all();
-        let granted = loop {
+        loop {
             if state.abandoned {
                 drop(state);
                 park();
             } else if let Some(granted) = state.granted.take() {
-                break Some(granted);
+                return Some(granted);
             } else if is_over() {
-                break None;
+                state.asked = None;
+                self.tell();
+                return None;
             }
             state = self.wait(state);
-        };
-        state.asked = None;
-        granted
+        }
     }
 
     /// The helper's side: gets leave for whoever asks, until the run is over. It may come to wait in line for
@@ -190,21 +201,17 @@ impl Shared {
     /// Waits in line, then for a core and memory, for as long as a worker asks for them.
     fn take_turn(&self, run: u64) -> io::Result<()> {
         let _turn = InTurn::wait(&self.directory)?;
-        let mut pause = FIRST_PAUSE;
-        let mut state = self.state();
-        while state.run == run
-            && let Some(claim) = state.asked
-        {
+        loop {
+            self.bell.silence()?;
+            let mut state = self.state();
+            let Some(claim) = state.asked.filter(|_| state.run == run) else { return Ok(()) };
             if let Some(slot) = state.slots.take(claim, self.budget)? {
                 self.grant(&mut state, Grant::Slot(slot));
-                break;
+                return Ok(());
             }
-            // Also woken by whatever happens in this process.
-            let waited = self.changed.wait_timeout(state, pause);
-            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            drop(state);
+            self.bell.wait(LOOK_ANYWAY)?;
         }
-        Ok(())
     }
 
     fn grant(&self, state: &mut State, grant: Grant) {
@@ -254,7 +261,7 @@ impl<'a> Permits<'a> {
 impl Drop for Permits<'_> {
     fn drop(&mut self) {
         self.shared.state().run += 1;
-        self.shared.changed.notify_all();
+        self.shared.tell();
     }
 }
 
@@ -272,6 +279,6 @@ impl Drop for Permit<'_> {
             state.slots.give_back(slot);
         }
         // Also for the one who waits for leave and now finds that the run is over.
-        self.shared.changed.notify_all();
+        self.shared.tell();
     }
 }

@@ -3,6 +3,7 @@
 //! asks here and nowhere else.
 
 mod available;
+mod bell;
 mod directory;
 mod jobserver;
 mod machine;
