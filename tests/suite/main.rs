@@ -29,6 +29,7 @@ mod link_products;
 mod link_settings;
 mod link_symbols;
 mod llvm_sets;
+mod many_linkers;
 mod many_links;
 mod naming;
 mod native_objects;

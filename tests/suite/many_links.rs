@@ -21,12 +21,12 @@ use crate::jobserver::link_of_equals;
 /// Far more than any of these runs takes.
 const LONG: Duration = Duration::from_secs(120);
 
-fn cores() -> usize {
+pub fn cores() -> usize {
     available_parallelism().expect("a number of cores").get()
 }
 
 /// Where the runs of one test meet.
-fn share(link: &Link) -> PathBuf {
+pub fn share(link: &Link) -> PathBuf {
     link.path("share")
 }
 
@@ -44,7 +44,7 @@ fn out(number: usize) -> String {
     format!("out{number}")
 }
 
-fn profile(number: usize) -> String {
+pub fn profile(number: usize) -> String {
     format!("profile{number}.json")
 }
 
@@ -54,24 +54,24 @@ fn start(command: &mut Command) -> Child {
 }
 
 #[track_caller]
-fn succeeds(child: Child) -> Said {
+pub fn succeeds(child: Child) -> Said {
     Said::of(child.wait_with_output().expect("a child to wait for")).succeeded()
 }
 
 /// One job as a profile tells of it.
 #[derive(Debug)]
-struct Ran {
+pub struct Ran {
     module: String,
     /// When it asked for leave to start, seconds since 1970.
     asked: f64,
     start: f64,
     end: f64,
     /// Bytes.
-    claim: u64,
+    pub claim: u64,
 }
 
 /// The jobs of the first `runs` runs, which have ended.
-fn jobs(link: &Link, runs: usize) -> Vec<Ran> {
+pub fn jobs(link: &Link, runs: usize) -> Vec<Ran> {
     (0..runs).flat_map(|number| jobs_of(link, number)).collect()
 }
 
@@ -104,7 +104,7 @@ fn beside<'a>(jobs: &'a [Ran], job: &'a Ran) -> impl Iterator<Item = &'a Ran> {
 }
 
 /// The most jobs that ran at once, and the most memory that was claimed at once.
-fn most_at_once(jobs: &[Ran]) -> (usize, u64) {
+pub fn most_at_once(jobs: &[Ran]) -> (usize, u64) {
     let number = jobs.iter().map(|job| beside(jobs, job).count()).max().expect("a job");
     let memory = jobs.iter().map(|job| beside(jobs, job).map(|other| other.claim).sum()).max();
     (number, memory.expect("a job"))
