@@ -8,7 +8,9 @@
 #include "rocksdb/db.h"
 #include "rocksdb/write_batch.h"
 
+using ROCKSDB_NAMESPACE::CompactRangeOptions;
 using ROCKSDB_NAMESPACE::DB;
+using ROCKSDB_NAMESPACE::FlushOptions;
 using ROCKSDB_NAMESPACE::Iterator;
 using ROCKSDB_NAMESPACE::Options;
 using ROCKSDB_NAMESPACE::ReadOptions;
@@ -50,8 +52,8 @@ int main(int, char **argv) {
       must(db->Write(WriteOptions(), &batch), "write");
     }
     must(db->Delete(WriteOptions(), key(5)), "delete");
-    must(db->Flush({}), "flush");
-    must(db->CompactRange({}, nullptr, nullptr), "compact");
+    must(db->Flush(FlushOptions()), "flush");
+    must(db->CompactRange(CompactRangeOptions(), nullptr, nullptr), "compact");
     must(db->Close(), "close");
   }
   auto db = opened(argv[1]);
