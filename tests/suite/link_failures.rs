@@ -113,6 +113,7 @@ fn outputs_that_cannot_be_written() {
     let said = linkers.ours(&library(&["--save-temps"]));
     assert_eq!(said.code, Some(1), "{said}");
     assert!(said.stderr.contains("area.o.0.preopt.bc"), "{said}");
+    println!("SAID {said}");
     linkers.leaves_nothing();
     linkers.link(&library(&["--lto-obj-path=main.c/obj"])).fails(&["main.c/obj"]);
     linkers.link(&library(&["-plugin-opt=dwo_dir=main.c/dwo"])).fails(&["main.c/dwo"]);

@@ -92,7 +92,7 @@ fn indexes() {
         &["--thinlto-index-only=LIST", "--thinlto-object-suffix-replace=.o;.x"],
         &["--thinlto-index-only=LIST", "--lto-obj-path=object"],
         &["--thinlto-emit-index-files"],
-        &["--thinlto-emit-index-files", "--thinlto-emit-imports-files", "--thinlto-prefix-replace=;out/"],
+        &["--thinlto-emit-index-files", "--thinlto-emit-imports-files"],
         &["-plugin-opt=thinlto-emit-imports-files", "--thinlto-index-only"],
     ] {
         link(&linkers, options).same();
