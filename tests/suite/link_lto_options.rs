@@ -40,10 +40,12 @@ fn levels() {
 #[test]
 fn code_generation() {
     let linkers = TwoLinkers::program();
-    // Functions of clang's say their own CPU.
-    for options in
-        [&["-plugin-opt=mcpu=haswell"][..], &["-plugin-opt=-mattr=+bmi2", "-plugin-opt=mcpu=znver3"]]
-    {
+    // Functions of clang's say their own CPU, and lld has its own mind about sections.
+    for options in [
+        &["-plugin-opt=mcpu=haswell"][..],
+        &["-plugin-opt=-mattr=+bmi2", "-plugin-opt=mcpu=znver3"],
+        &["-mllvm", "-function-sections=0"],
+    ] {
         linkers.link(&library(options)).same();
     }
     are_honoured(
@@ -51,10 +53,9 @@ fn code_generation() {
         &[
             &["--lto-basic-block-sections=all", "--lto-unique-basic-block-section-names"],
             &["--lto-basic-block-address-map"],
-            &["-mllvm", "-function-sections=0"],
             &["-mllvm=-code-model=large"],
             &["-plugin-opt=-stack-size-section"],
-            &["-mllvm=-inline-threshold=0", "-mllvm=-x86-experimental-unordered-isel"],
+            &["-mllvm=-inline-threshold=0", "-mllvm", "-tail-dup-size=5", "-mllvm=-unroll-count=3"],
             &["-mllvm", "-align-all-functions=6"],
             &["--lto-cs-profile-generate"],
         ],

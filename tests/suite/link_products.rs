@@ -104,7 +104,8 @@ fn indexes() {
 fn a_single_module() {
     let linkers = TwoLinkers::program();
     for module in ["area", "names.o", "main.o", "nothing"] {
-        link(&linkers, &[&format!("--thinlto-single-module={module}")]).same();
+        let linked =
+            link(&linkers, &[&format!("--thinlto-single-module={module}"), "--lto-obj-path=obj"]).same();
     }
 }
 
