@@ -69,6 +69,11 @@ static StringRef onlyOwnBackends(const lto::Config &C) {
     return "--lto-emit-asm";
   if (EmitsLlvm)
     return "--lto-emit-llvm";
+  // The diagnostics of a job are clang's, which has its own options for these.
+  for (StringRef Name : {"pass-remarks", "pass-remarks-missed", "pass-remarks-analysis"})
+    if (auto Found = cl::getRegisteredOptions().find(Name);
+        Found != cl::getRegisteredOptions().end() && Found->second->getNumOccurrences() > 0)
+      return "-mllvm -pass-remarks";
   return "";
 }
 
@@ -286,8 +291,11 @@ bool link(rust::Slice<const Argument> Args, LinkBackends &Backends) {
   });
   Callbacks = &Backends;
   std::atexit([] {
-    if (!DirectoryInUse.empty())
-      sys::fs::remove_directories(DirectoryInUse);
+    if (DirectoryInUse.empty())
+      return;
+    sys::fs::remove_directories(DirectoryInUse);
+    // Jobs are at work with what destructors would take away.
+    std::_Exit(EXIT_FAILURE);
   });
   bool Linked =
       lld::elf::link(pointers(Storage), outs(), errs(), /*exitEarly=*/true, /*disableOutput=*/false);

@@ -78,11 +78,10 @@ impl CompileCommand {
         // A missing module is the loader's error, which names it for one job of many.
         command.resolve(/* check_inputs */ false)?;
         if let Some(codegen) = &options.codegen {
-            let said = command.codegen().as_ref().clone();
-            let mut codegen =
-                CodegenOptions { triple: said.triple, llvm_args: said.llvm_args, ..codegen.as_ref().clone() };
+            let said = command.codegen();
+            let mut codegen = CodegenOptions { triple: said.triple.clone(), ..codegen.as_ref().clone() };
             if codegen.relocation_model.is_empty() {
-                codegen.relocation_model = said.relocation_model;
+                codegen.relocation_model.clone_from(&said.relocation_model);
             }
             command.options = Some(Arc::new(codegen));
         }

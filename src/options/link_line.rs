@@ -38,6 +38,8 @@ pub struct LinkLine {
 impl LinkLine {
     /// Of what lld decided, and of the options it gave to LLVM.
     pub fn new(codegen: CodegenOptions, llvm_args: Vec<String>) -> Self {
+        // Not what clang's driver adds to them for a target or a profile.
+        let codegen = CodegenOptions { llvm_args: llvm_args.clone(), ..codegen };
         Self { codegen: Arc::new(codegen), llvm_args, warnings: &[] }
     }
 

@@ -39,17 +39,23 @@ fn levels() {
 
 #[test]
 fn code_generation() {
+    let linkers = TwoLinkers::program();
+    // Functions of clang's say their own CPU, and lld has its own mind about sections.
+    for options in [
+        &["-plugin-opt=mcpu=haswell"][..],
+        &["-plugin-opt=-mattr=+bmi2", "-plugin-opt=mcpu=znver3"],
+        &["-mllvm", "-function-sections=0"],
+    ] {
+        linkers.link(&library(options)).same();
+    }
     are_honoured(
-        &TwoLinkers::program(),
+        &linkers,
         &[
             &["--lto-basic-block-sections=all", "--lto-unique-basic-block-section-names"],
             &["--lto-basic-block-address-map"],
-            &["-plugin-opt=mcpu=haswell"],
-            &["-plugin-opt=-mattr=+bmi2,+avx2", "-plugin-opt=mcpu=znver3"],
-            &["-mllvm", "-function-sections=0"],
             &["-mllvm=-code-model=large"],
             &["-plugin-opt=-stack-size-section"],
-            &["-mllvm=-inline-threshold=0", "-mllvm=-x86-experimental-unordered-isel"],
+            &["-mllvm=-inline-threshold=0", "-mllvm", "-tail-dup-size=5", "-mllvm=-unroll-count=3"],
             &["-mllvm", "-align-all-functions=6"],
             &["--lto-cs-profile-generate"],
         ],
@@ -59,16 +65,22 @@ fn code_generation() {
 #[test]
 fn profiles_and_lists() {
     let linkers = TwoLinkers::program();
-    for source in ["main.c", "area.c", "names.c"] {
-        linkers.compile(source, &[&THIN[..], &["-gmlt", "-fdebug-info-for-profiling"]].concat());
-    }
     linkers.write("sample.prof", "shape:90000:10\n 2: 9000\n 2.1: 8000 area:8000\nname:5:1\n 1: 5\n");
+    linkers.write("other.prof", "chosen:5:5\n 0: 5\nproduct:80000:9\n 1: 9\n 2: 9000\n");
+    for source in ["main.c", "area.c", "names.c"] {
+        // Only functions with the front end's attribute are profiled.
+        let profiled = ["-gmlt", "-fdebug-info-for-profiling", "-fprofile-sample-use=other.prof"];
+        linkers.compile(source, &[&THIN[..], &profiled].concat());
+    }
     linkers.write("blocks", "!area\n!!0\n!clamp\n!!0\n!!1\n");
     are_honoured(
         &linkers,
         &[&["--lto-sample-profile=sample.prof"], &["-plugin-opt=sample-profile=sample.prof"]],
     );
     linkers.link(&library(&["--lto-basic-block-sections=blocks"])).same();
+    // Hooks of lld's are in this process: so are the jobs.
+    let opt = ["--lto-sample-profile=sample.prof", "--save-temps=opt"];
+    linkers.link(&library(&opt)).same_files_but(|name| name.ends_with(".bc"));
 }
 
 #[test]
@@ -111,12 +123,14 @@ fn what_only_llds_own_backends_know_goes_to_them() {
         &["-plugin-opt=opt-remarks-filename=remarks", "-plugin-opt=opt-remarks-format=yaml"],
         &["-plugin-opt=stats-file=stats"],
         &["--lto-emit-asm"],
+        &["-mllvm=-pass-remarks=inline", "--threads=1"],
         &["--lto-debug-pass-manager", "--threads=1"],
     ] {
         // Counters of what LLVM did are of the process, and lld's process does the same as ours.
         let linked = linkers.link(&library(options)).same_files();
-        let option = options[0].split('=').next().unwrap().trim_start_matches('-');
-        linked.says("lld's own backends compile this link").says(option.trim_start_matches("plugin-opt"));
+        let option = options[0].trim_start_matches('-').trim_start_matches("mllvm=-");
+        let option = option.split('=').find(|part| *part != "plugin-opt").unwrap();
+        linked.says("lld's own backends compile this link").says(option);
     }
     // All modules are written to the one output, so there is one.
     for option in ["--lto-emit-llvm", "-plugin-opt=emit-llvm"] {
