@@ -38,7 +38,7 @@ impl Bell {
     /// Wakes who waits.
     pub(super) fn ring(&self) {
         // If there is no more room, it has been rung often enough.
-        let _ = (&self.0).write(&[b'!']);
+        let _ = (&self.0).write(b"!");
     }
 
     /// Forgets that it was rung. What rang it before is there to be seen.
