@@ -74,8 +74,8 @@ impl MachineShare {
         Self::open(directory::of_user()?, available_cores(), memory)
     }
 
-    /// As [`MachineShare::of_user`], with those processes that were given the same `directory`: of several
-    /// users, or in several containers. It is created if it is not there.
+    /// As [`MachineShare::of_user`], with those processes that were given the same `directory` and may write to the
+    /// files in it, in several containers for example. It is created if it is not there.
     ///
     /// # Errors
     /// It cannot be had, or written to.
