@@ -45,6 +45,9 @@ pub enum Told<'a> {
     Done(&'a Plan, &'a Report),
 }
 
+/// Hears what a link tells; an error fails the link.
+type Listener<'a> = Box<dyn FnMut(&Told<'_>) -> Result<(), String> + 'a>;
+
 /// Makes the native objects of one link.
 pub struct Backends<'a> {
     settings: Option<Settings>,
@@ -52,7 +55,7 @@ pub struct Backends<'a> {
     is_whole: bool,
     directory: Directory,
     dwo_directory: PathBuf,
-    listen: Box<dyn FnMut(&Told<'_>) -> Result<(), String> + 'a>,
+    listen: Listener<'a>,
 }
 
 impl fmt::Debug for Backends<'_> {

@@ -163,7 +163,7 @@ fn where_options_are_and_what_is_done_without() {
     };
     let database: Vec<_> = ["main", "area", "names"].map(command).into();
     linkers.write("db/compile_commands.json", serde_json::to_vec(&database).unwrap());
-    either_way(&linkers, "options", "recorded,compile-commands=db", |said| makes_another(said));
+    either_way(&linkers, "options", "recorded,compile-commands=db", makes_another);
 
     linkers.write("some/compile_commands.json", serde_json::to_vec(&database[..2]).unwrap());
     let some = "--thinfarm-options=compile-commands=some";
@@ -182,7 +182,7 @@ fn where_options_are_and_what_is_done_without() {
         "rules.toml",
         "[[rule]]\nmodules = [\"area.o\"]\nadd = [\"-Os\", \"-fno-function-sections\"]\n",
     );
-    either_way(&linkers, "config", "rules.toml", |said| makes_another(said));
+    either_way(&linkers, "config", "rules.toml", makes_another);
     either_way(&linkers, "config", "none.toml", |said| {
         assert_eq!(said.code, Some(1), "{said}");
         assert!(said.stderr.contains("none.toml"), "{said}");

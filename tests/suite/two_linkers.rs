@@ -119,7 +119,7 @@ impl TwoLinkers {
     /// Compiles `SOURCE.c` or `.cc` to `SOURCE.o`.
     pub fn compile(&self, source: &str, flags: &[&str]) {
         let (stem, _) = source.rsplit_once('.').expect("a source");
-        self.compile_to(&format!("{stem}.o"), source, flags);
+        self.compile_to(format!("{stem}.o"), source, flags);
     }
 
     /// Compiles `source` to `object`.
