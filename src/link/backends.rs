@@ -45,6 +45,7 @@ pub enum Told<'a> {
     Done(&'a Plan, &'a Report),
 }
 
+/// Hears what a link tells; an error fails the link.
 type Listener<'a> = Box<dyn FnMut(&Told<'_>) -> Result<(), String> + 'a>;
 
 /// Makes the native objects of one link.

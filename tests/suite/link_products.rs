@@ -104,8 +104,7 @@ fn indexes() {
 fn a_single_module() {
     let linkers = TwoLinkers::program();
     for module in ["area", "names.o", "main.o", "nothing"] {
-        let linked =
-            link(&linkers, &[&format!("--thinlto-single-module={module}"), "--lto-obj-path=obj"]).same();
+        link(&linkers, &[&format!("--thinlto-single-module={module}"), "--lto-obj-path=obj"]).same();
     }
 }
 
