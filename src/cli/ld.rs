@@ -82,6 +82,11 @@ struct Linker {
     help: bool,
 }
 
+/// The definition of our own options.
+pub(super) fn command() -> clap::Command {
+    Linker::command()
+}
+
 /// Runs the linker if this program is called as one.
 pub(super) fn run_if_called() -> Option<ExitCode> {
     let mut args = env::args_os();
@@ -91,7 +96,7 @@ pub(super) fn run_if_called() -> Option<ExitCode> {
         // As clap does: --help is an answer, anything else an error with status 2.
         let linker = Linker::try_parse_from(&args.own).unwrap_or_else(|error| error.exit());
         if linker.help {
-            return print::answer(&Linker::command().render_help().ansi().to_string());
+            return print::answer(&command().render_help().ansi().to_string());
         }
         match linker.link(&args) {
             Ok(linked) => exit_as_lld(i32::from(!linked)),

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::{Cli, print};
+use super::{Cli, ld, print};
 
 /// Print a completion script for a shell.
 ///
@@ -26,7 +26,7 @@ impl Completions {
     }
 }
 
-/// Write the man pages: thinfarm(1) and one for each command.
+/// Write the man pages: thinfarm(1), one for each command, and ld.thinfarm(1).
 ///
 /// For example: thinfarm man /usr/local/share/man/man1
 #[derive(Debug, Args)]
@@ -38,7 +38,8 @@ pub(super) struct Man {
 impl Man {
     pub(super) fn run(&self) -> ExitCode {
         let written = fs::create_dir_all(&self.directory)
-            .and_then(|()| clap_mangen::generate_to(Cli::command(), &self.directory));
+            .and_then(|()| clap_mangen::generate_to(Cli::command(), &self.directory))
+            .and_then(|()| clap_mangen::generate_to(ld::command(), &self.directory));
         match written {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
