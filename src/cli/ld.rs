@@ -10,11 +10,11 @@ use clap::builder::FalseyValueParser;
 use clap::{CommandFactory, Parser};
 
 use super::jobs::{self, JobArgs, ShareArgs, Sharing, size};
-use super::option_args::{Policy, configuration, default_policy, warn_of_missing};
+use super::option_args::{Policy, SourceArgs, warn_of_missing};
 use super::progress::Progress;
 use super::{print, signals, telling};
 use crate::link::{self, Arguments, Backends, Settings, Told, exit_as_lld};
-use crate::options::{MissingOptions, SourceName, Sources};
+use crate::options::{SourceName, Sources};
 use crate::verify;
 
 /// What this program is called when it is a linker.
@@ -148,16 +148,9 @@ impl Linker {
     }
 
     fn sources(&self) -> Result<Sources, String> {
-        let config = configuration(self.config.as_deref())?;
-        let asked = if self.sources.is_empty() { &config.sources } else { &self.sources };
-        let policy = self.missing_options.map(MissingOptions::from).or(config.missing_options);
-        let (names, default) = if asked.is_empty() {
-            (&SourceName::OWN[..], MissingOptions::Ignore)
-        } else {
-            (&asked[..], default_policy(asked))
-        };
-        let sources = Sources::defaults([], "the link").with(names, policy.unwrap_or(default));
-        Ok(sources.map_err(|error| error.to_string())?.with_rules(config.rules))
+        let (sources, config) = (self.sources.clone(), self.config.clone());
+        let args = SourceArgs { sources, missing_options: self.missing_options, config };
+        args.ask(Sources::defaults([], "the link"), &SourceName::OWN)
     }
 
     fn hear(&self, told: &Told<'_>, progress: &mut Option<Progress>) -> Result<(), String> {

@@ -27,14 +27,14 @@ pub(super) struct SourceArgs {
     /// rust. Repeatable; the first that knows a module is taken, wholly. Replaces those of
     /// thinfarm.toml.
     #[arg(long = "options", value_name = "SOURCE")]
-    sources: Vec<SourceName>,
+    pub(super) sources: Vec<SourceName>,
     /// What to do about a module that no source knows [default: error with kbuild, else warn].
     #[arg(long, value_name = "POLICY")]
-    missing_options: Option<Policy>,
+    pub(super) missing_options: Option<Policy>,
     /// Rules and default sources [default: thinfarm.toml, looked for from the working directory
     /// upwards].
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -79,7 +79,7 @@ impl SourceArgs {
 }
 
 /// The configuration in `path`, or that which is found.
-pub(super) fn configuration(path: Option<&Path>) -> Result<Config, String> {
+fn configuration(path: Option<&Path>) -> Result<Config, String> {
     let config = match path {
         Some(path) => Some(Config::read(path).map_err(|error| error.to_string())?),
         None => Config::find().map_err(|error| error.to_string())?,
@@ -89,7 +89,7 @@ pub(super) fn configuration(path: Option<&Path>) -> Result<Config, String> {
 
 /// A kernel's objects are useless without their options, `-mcmodel=kernel` for example; where else a
 /// few files are missing, what is given for all may well be right.
-pub(super) fn default_policy(names: &[SourceName]) -> MissingOptions {
+fn default_policy(names: &[SourceName]) -> MissingOptions {
     if names.contains(&SourceName::Kbuild) { MissingOptions::Error } else { MissingOptions::Warn }
 }
 

@@ -5,17 +5,21 @@
 
 mod command;
 mod file_options;
+mod frame;
 mod link_line;
 mod origin;
 mod resolver;
 pub mod source;
+mod source_name;
 mod sources;
 
 pub use command::CompileCommand;
 pub use file_options::FileOptions;
+pub use frame::Frame;
 pub use link_line::LinkLine;
 pub use llvm_build::{CodegenOptions, CommandError, JobFiles};
 pub use origin::{Explained, Origin, explain};
 pub use resolver::Resolver;
 pub use source::SourceError;
-pub use sources::{Frame, MissingOptions, Provenance, SourceName, Sources};
+pub use source_name::SourceName;
+pub use sources::{MissingOptions, Provenance, Sources};

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -11,60 +10,9 @@ use llvm_build::{ModuleRecord, backend_flags, option_groups};
 
 use super::source::compile_commands::Wanted;
 use super::source::{self, CompileCommands, Kept, SourceError};
-use super::{FileOptions, LinkLine};
+use super::{FileOptions, Frame, LinkLine, SourceName};
 use crate::config::Rule;
 use crate::input::{Archives, Location, Modules};
-
-/// One of the places where builds keep the options of their files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SourceName {
-    /// `.NAME.o.cmd` beside the module, as the Linux kernel's build leaves them.
-    Kbuild,
-    /// `compile_commands.json`: the file or its directory; looked for where clangd looks without one.
-    CompileCommands(Option<PathBuf>),
-    /// The module itself, see [`source::recorded`].
-    Recorded,
-    /// What ninja knows of its build directory, by default the working directory.
-    Ninja(Option<PathBuf>),
-    /// What a module of rustc's says of its target.
-    Rust,
-}
-
-impl SourceName {
-    /// The sources that belong to a module itself, so that asking them is right in any build.
-    pub const OWN: [Self; 2] = [Self::Recorded, Self::Kbuild];
-
-    /// The same, with a relative path taken as relative to `directory`.
-    #[must_use]
-    pub fn below(self, directory: &Path) -> Self {
-        let below = |path: Option<PathBuf>| path.map(|path| directory.join(path));
-        match self {
-            Self::CompileCommands(path) => Self::CompileCommands(below(path)),
-            Self::Ninja(path) => Self::Ninja(below(path)),
-            other => other,
-        }
-    }
-}
-
-impl FromStr for SourceName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (name, path) = match text.split_once('=') {
-            Some((name, path)) => (name, Some(PathBuf::from(path))),
-            None => (text, None),
-        };
-        match (name, path) {
-            ("kbuild", None) => Ok(Self::Kbuild),
-            ("compile-commands", path) => Ok(Self::CompileCommands(path)),
-            ("recorded", None) => Ok(Self::Recorded),
-            ("ninja", path) => Ok(Self::Ninja(path)),
-            ("rust", None) => Ok(Self::Rust),
-            ("kbuild" | "recorded" | "rust", Some(_)) => Err(format!("{name} takes no path")),
-            _ => Err("expected kbuild, compile-commands[=PATH], recorded, ninja[=DIR] or rust".to_owned()),
-        }
-    }
-}
 
 /// What is done about a module that no source knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -134,32 +82,6 @@ pub struct Sources {
 
 /// The provenance of options that are given for all modules by a person.
 const AFTER_DASHES: &str = "the command line, after --";
-
-/// Options of all modules, whatever else is known of them. Rules do not see them.
-#[derive(Clone, Debug, Default)]
-pub struct Frame {
-    /// Stand before those of a module, which win.
-    pub first: Vec<String>,
-    /// Stand after those of a module, and win.
-    pub last: Vec<String>,
-    /// Where these are from, for people.
-    pub from: &'static str,
-}
-
-impl Frame {
-    fn around(&self, options: FileOptions, provenance: &mut Provenance) -> FileOptions {
-        if self.first.is_empty() && self.last.is_empty() {
-            return options;
-        }
-        provenance.source += " and ";
-        provenance.source += self.from;
-        // What begins with -cc1 must go on doing so.
-        let is_cc1 = options.flags.first().is_some_and(|flag| flag == "-cc1");
-        let (cc1, flags) = options.flags.split_at(usize::from(is_cc1));
-        let flags = [cc1, &self.first, flags, &self.last].concat().into();
-        FileOptions { flags, ..options }
-    }
-}
 
 /// The provenance of options that lld decides about.
 const LINK: &str = "the link";
