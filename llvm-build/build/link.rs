@@ -68,6 +68,11 @@ pub fn static_llvm(llvm: &LlvmConfig) {
             None => fail(&format!("llvm-config named an unexpected library: {name}")),
         }
     }
+    system_libraries(llvm);
+}
+
+/// What LLVM's static libraries, and lld's, use of the system: zlib and zstd, for example.
+fn system_libraries(llvm: &LlvmConfig) {
     for flag in llvm.ask(&["--link-static", "--system-libs"]) {
         // A library comes as -lNAME or, where the build found it by path, as a path.
         let file = flag.rsplit('/').next().unwrap_or(&flag);
@@ -87,6 +92,8 @@ pub fn dynamic_llvm(llvm: &LlvmConfig) {
         let library = name.strip_prefix("lib").and_then(|n| n.split(".so").next());
         println!("cargo::rustc-link-lib=dylib={}", library.unwrap_or(&name));
     }
+    // lld is linked statically here, too.
+    system_libraries(llvm);
     // Debian ships no libclang-cpp.so without a version.
     println!("cargo::rustc-link-lib=dylib:+verbatim=libclang-cpp.so.{}", shared_version(llvm));
 }
