@@ -105,7 +105,6 @@ run_clang_action(rust::Slice<const rust::String> Cc1,
 rust::Vec<Argument> expand_response_files(rust::Slice<const Argument> Args);
 bool link(rust::Slice<const Argument> Args, LinkBackends &Backends);
 void exit_as_lld(int32_t Code);
-rust::String lld_version();
 
 } // namespace thinfarm
 

@@ -32,11 +32,6 @@ using namespace llvm;
 
 LLD_HAS_DRIVER(elf)
 
-// lld/Common/Version.h, which includes a file that is not installed with it.
-namespace lld {
-std::string getLLDVersion();
-}
-
 namespace thinfarm {
 
 // One link at a time: lld's state belongs to the process, too.
@@ -163,9 +158,8 @@ public:
     if (Error E = ThinBackendProc::wait())
       return E;
     rust::Vec<LinkObject> Objects;
-    rust::String Failure = Callbacks->compile(Jobs, Objects);
-    if (!Failure.empty())
-      return createStringError(str(Failure));
+    if (rust::String Reason = Callbacks->compile(Jobs, Objects); !Reason.empty())
+      return createStringError(str(Reason));
     for (const LinkObject &Object : Objects)
       if (Error E = add(Object))
         return E;
@@ -306,7 +300,5 @@ bool link(rust::Slice<const Argument> Args, LinkBackends &Backends) {
 }
 
 void exit_as_lld(int32_t Code) { lld::exitLld(Code); }
-
-rust::String lld_version() { return lld::getLLDVersion(); }
 
 } // namespace thinfarm

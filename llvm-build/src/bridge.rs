@@ -463,8 +463,6 @@ pub(crate) mod ffi {
         fn link(args: &[Argument], backends: &mut LinkBackends<'_>) -> bool;
         /// Ends the process as lld does, without running destructors.
         fn exit_as_lld(code: i32);
-        /// lld's version line, for example `Debian LLD 22.1.8`.
-        fn lld_version() -> String;
 
         fn ok(self: &BackendResult) -> bool;
         fn crashed(self: &BackendResult) -> bool;

@@ -27,7 +27,7 @@ pub use command::{
     BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, backend_flags, drive, option_groups, parse_cc1,
 };
 pub use jobserver::inherited_jobserver;
-pub use lld::{Backends, exit_as_lld, expand_response_files, link, lld_version};
+pub use lld::{Backends, exit_as_lld, expand_response_files, link};
 pub use mapped::Mapped;
 pub use process::{
     LLVM_MAJOR, build_bindir, build_version, clang_version, initialize, llvm_version, set_llvm_args,

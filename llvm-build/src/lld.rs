@@ -84,11 +84,6 @@ pub fn exit_as_lld(code: i32) -> ! {
     unreachable!("lld has ended the process")
 }
 
-/// lld's version line, for example `Debian LLD 22.1.8`.
-pub fn lld_version() -> String {
-    ffi::lld_version()
-}
-
 fn arguments(args: &[OsString]) -> Vec<Argument> {
     args.iter().map(|arg| Argument { bytes: OsStr::as_bytes(arg).to_vec() }).collect()
 }

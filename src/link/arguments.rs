@@ -5,14 +5,14 @@ use std::ffi::{OsStr, OsString};
 use llvm_build::expand_response_files;
 
 /// How our own options begin. lld has none that does, and never sees ours.
-pub const PREFIX: &str = "--thinfarm-";
+const PREFIX: &str = "--thinfarm-";
 
 /// What a linker was given, without its own name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Arguments {
     /// For lld, in their order.
     pub lld: Vec<OsString>,
-    /// Ours, which begin with [`PREFIX`].
+    /// Ours, which begin with `--thinfarm-`.
     pub own: Vec<OsString>,
     /// Options that lld gives to LLVM as it reads them: `-mllvm OPTION`, `-plugin-opt=-OPTION`.
     pub llvm: Vec<String>,

@@ -7,9 +7,9 @@
 mod arguments;
 mod backends;
 
-pub use arguments::{Arguments, PREFIX};
+pub use arguments::Arguments;
 pub use backends::{Backends, Settings, Told};
-pub use llvm_build::{exit_as_lld, lld_version};
+pub use llvm_build::exit_as_lld;
 
 use std::ffi::OsString;
 
