@@ -43,9 +43,6 @@ static std::string DirectoryInUse;
 
 const lto::Config *configOfLink() { return Running; }
 
-// Whether lld is to write LLVM-IR. Its hook for that is no other than those of --save-temps.
-static bool EmitsLlvm = false;
-
 // The option that asks for what is not in a native object.
 static StringRef onlyOwnBackends(const lto::Config &C) {
   if (!C.OptPipeline.empty())
@@ -62,8 +59,6 @@ static StringRef onlyOwnBackends(const lto::Config &C) {
     return "--load-pass-plugin";
   if (C.CGFileType != CodeGenFileType::ObjectFile)
     return "--lto-emit-asm";
-  if (EmitsLlvm)
-    return "--lto-emit-llvm";
   // The diagnostics of a job are clang's, which has its own options for these.
   for (StringRef Name : {"pass-remarks", "pass-remarks-missed", "pass-remarks-analysis"})
     if (auto Found = cl::getRegisteredOptions().find(Name);
@@ -280,9 +275,6 @@ rust::Vec<Argument> expand_response_files(rust::Slice<const Argument> Args) {
 
 bool link(rust::Slice<const Argument> Args, LinkBackends &Backends) {
   std::vector<std::string> Storage = arguments(Args);
-  EmitsLlvm = any_of(Storage, [](StringRef Arg) {
-    return Arg == "--lto-emit-llvm" || Arg == "--plugin-opt=emit-llvm" || Arg == "-plugin-opt=emit-llvm";
-  });
   Callbacks = &Backends;
   std::atexit([] {
     if (DirectoryInUse.empty())

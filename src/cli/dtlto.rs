@@ -5,15 +5,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::jobs::{self, JobArgs};
 use super::option_args::{MISSING, SourceArgs, warn_of_missing};
 use super::progress::Progress;
+use super::run_args::{RunArgs, verify};
 use super::telling::plan_error;
 use super::{print, signals, telling};
 use crate::options::{Frame, Resolver, SourceName, Sources};
 use crate::plan::{CommonArgs, Distribution, Plan};
 use crate::toolchain::Tool;
-use crate::verify;
 
 /// Compile what lld hands out: thinfarm as the distributor of DTLTO.
 ///
@@ -51,19 +50,7 @@ pub(super) struct Dtlto {
     #[command(flatten)]
     sources: SourceArgs,
     #[command(flatten)]
-    jobs: JobArgs,
-    /// Start no further job once one has failed.
-    #[arg(long)]
-    fail_fast: bool,
-    /// Write what each job cost to FILE, as JSON.
-    #[arg(long, value_name = "FILE")]
-    profile: Option<PathBuf>,
-    /// Compile everything with CLANG too (a name or a path) and compare the objects.
-    #[arg(long, value_name = "CLANG")]
-    verify_with: Option<PathBuf>,
-    /// Tell of every object, and of the ten slowest at the end.
-    #[arg(short, long)]
-    verbose: bool,
+    run: RunArgs,
 }
 
 /// Who has options for modules that no source knows.
@@ -84,44 +71,30 @@ impl Dtlto {
     /// Whether everything asked for was made.
     fn compile(&self) -> Result<bool, String> {
         let distribution = Distribution::read(&self.description).map_err(|error| error.to_string())?;
-        if self.verbose {
+        if self.run.verbose {
             for field in &distribution.unknown {
                 let description = self.description.display();
                 print::note(&format_args!("{description}: the field {field} is unknown; passed over"));
             }
         }
-        let farm = jobs::farm_of_linker(&self.jobs, self.verbose).fail_fast(self.fail_fast);
-        let threads = farm.threads_without_leave();
+        let farm = self.run.farm_of_linker();
         let plan = self.plan(distribution)?;
-        let clang = self.verify_with.as_deref().map(verify::Clang::find).transpose();
-        let clang = clang.map_err(|error| error.to_string())?;
+        let clang = self.run.clang()?;
         let watched = farm.clone();
         signals::watch(move || watched.abandon())
             .map_err(|error| format!("cannot watch for signals: {error}"))?;
 
-        let mut progress = Progress::quiet(plan.jobs.len(), self.verbose);
+        let mut progress = Progress::quiet(plan.jobs.len(), self.run.verbose);
         let report = farm.run_with(&plan, |event| progress.hear(event));
         progress.finish();
         let report = report.map_err(|error| error.to_string())?;
 
-        if self.verbose {
-            telling::slowest(&report);
-            jobs::tell_of_sharing(&farm);
-        }
-        if self.verbose || !report.is_success() {
+        self.run.tell_details(&report, &farm);
+        if self.run.verbose || !report.is_success() {
             telling::summary(&plan, &report, 0);
         }
-        if let Some(path) = &self.profile {
-            telling::profile(path, &report)?;
-        }
-        let verified = match clang {
-            Some(clang) => {
-                let made = report.ran().filter(|(_, _, job)| job.result.is_ok());
-                let verdict = clang.compare(made.map(|(position, _, _)| &plan.jobs[position]), threads);
-                telling::verdict(&verdict.map_err(|error| format!("cannot verify: {error}"))?)
-            }
-            None => true,
-        };
+        self.run.write_profile(&report)?;
+        let verified = verify(clang.as_ref(), report.made(&plan), farm.threads_without_leave())?;
         Ok(report.is_success() && verified)
     }
 

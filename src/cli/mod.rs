@@ -13,6 +13,7 @@ mod pages;
 mod print;
 mod progress;
 mod response;
+mod run_args;
 mod signals;
 mod telling;
 mod worker;

@@ -19,7 +19,7 @@ pub use event::Event;
 use permits::Permits;
 pub use permits::{InUse, Jobserver, MachineShare, ShareError};
 use process::Turn;
-pub use process::{FarmError, llvm_has};
+pub use process::{FarmError, adopt_llvm_args};
 use queue::Queue;
 pub use worker::serve;
 use worker::{Children, Workers};
@@ -148,7 +148,8 @@ impl Farm {
         let (start, started) = (Instant::now(), SystemTime::now());
         let before = Usage::now();
         let modules = Modules::default();
-        let threads = self.threads.get().min(plan.jobs.len()).max(1);
+        let threads =
+            NonZero::new(plan.jobs.len()).map_or(NonZero::<usize>::MIN, |jobs| jobs.min(self.threads));
         let children_may = self.worker_program.is_some();
         let turn = process::take_turn(plan, &modules, self.threads_without_leave(), children_may)?;
         let permits = Permits::of(self.jobserver.as_ref(), self.machine.as_ref(), plan);
@@ -172,7 +173,7 @@ impl Farm {
             start,
         };
         let ran = thread::scope(|scope| {
-            for number in 0..threads {
+            for number in 0..threads.get() {
                 let sender = sender.clone();
                 let spawned = thread::Builder::new()
                     .name(format!("farm-{number}"))
@@ -184,7 +185,7 @@ impl Farm {
                 }
             }
             drop(sender);
-            listen(&Event::Began { jobs: plan.jobs.len(), threads });
+            listen(&Event::Began { jobs: plan.jobs.len(), threads: threads.get() });
             for message in receiver {
                 match message {
                     Message::Started(position) => listen(&Event::Started { job: &plan.jobs[position] }),

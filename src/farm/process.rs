@@ -94,7 +94,7 @@ pub(super) fn take_turn(
 
 /// Says which `-mllvm` options this process has already, because somebody else gave them to LLVM: lld, when it
 /// runs in it. To be called before any job runs.
-pub fn llvm_has(args: Vec<String>) {
+pub fn adopt_llvm_args(args: Vec<String>) {
     llvm_build::initialize();
     known_llvm_args().get_or_insert(args);
 }

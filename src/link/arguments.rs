@@ -38,6 +38,17 @@ impl Arguments {
         sorted
     }
 
+    /// Whether lld is to write LLVM-IR instead of native objects.
+    pub fn emits_llvm(&self) -> bool {
+        let is_one = |arg: &OsString| {
+            ["--lto-emit-llvm", "--plugin-opt=emit-llvm", "-plugin-opt=emit-llvm"].iter().any(|it| arg == it)
+        };
+        let is_split = |pair: &[OsString]| {
+            ["-plugin-opt", "--plugin-opt"].iter().any(|it| pair[0] == *it) && pair[1] == "emit-llvm"
+        };
+        self.lld.iter().any(is_one) || self.lld.windows(2).any(is_split)
+    }
+
     /// Whether lld tells its version, or its options, among what it prints.
     pub fn asks_who(&self) -> bool {
         let asks =
@@ -93,6 +104,19 @@ mod tests {
         ]);
         assert_eq!(args.llvm, ["-a=1", "-b", "-c", "-d"]);
         assert_eq!(args.lld.len(), 9);
+    }
+
+    #[test]
+    fn llvm_ir_is_asked_for_in_several_ways() {
+        for args in [
+            &["--lto-emit-llvm"][..],
+            &["--plugin-opt=emit-llvm"],
+            &["-plugin-opt=emit-llvm"],
+            &["a.o", "-plugin-opt", "emit-llvm"],
+        ] {
+            assert!(sorted(args).emits_llvm(), "{args:?}");
+        }
+        assert!(!sorted(&["-plugin-opt=emit-asm", "emit-llvm", "--save-temps"]).emits_llvm());
     }
 
     #[test]

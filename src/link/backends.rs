@@ -1,13 +1,14 @@
 //! The backends of one link: what lld asks for, made by a farm.
 
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{fmt, fs};
 
 use llvm_build::{LinkConfig, LinkJob, LinkObject};
 use tempfile::TempDir;
 
+use super::Arguments;
 use crate::farm::{self, Event, Farm};
 use crate::options::{LinkLine, Resolver, Sources};
 use crate::plan::{ModuleFiles, Plan, PlanError};
@@ -21,8 +22,6 @@ pub struct Settings {
     pub farm: Farm,
     /// Knows the options of files.
     pub sources: Sources,
-    /// Gives its options to LLVM as lld reads them, see [`Arguments::llvm`](super::Arguments::llvm).
-    pub llvm_args: Vec<String>,
     /// LLVM's own backends are to do the work.
     pub is_off: bool,
     /// No more threads than these, instead of what lld is told.
@@ -51,6 +50,9 @@ type Listener<'a> = Box<dyn FnMut(&Told<'_>) -> Result<(), String> + 'a>;
 /// Makes the native objects of one link.
 pub struct Backends<'a> {
     settings: Option<Settings>,
+    /// What lld gives to LLVM as it reads its arguments.
+    llvm_args: Vec<String>,
+    emits_llvm: bool,
     line: Option<LinkLine>,
     is_whole: bool,
     directory: Directory,
@@ -83,10 +85,17 @@ impl Directory {
 }
 
 impl<'a> Backends<'a> {
-    /// Backends of one link, which tell `listen` what they do. An error that it returns fails the link.
-    pub fn new(settings: Settings, listen: impl FnMut(&Told<'_>) -> Result<(), String> + 'a) -> Self {
+    /// Backends of the link that `args` ask for, which tell `listen` what they do. An error that it returns fails
+    /// the link.
+    pub fn new(
+        settings: Settings,
+        args: &Arguments,
+        listen: impl FnMut(&Told<'_>) -> Result<(), String> + 'a,
+    ) -> Self {
         Self {
             settings: Some(settings),
+            llvm_args: args.llvm.clone(),
+            emits_llvm: args.emits_llvm(),
             line: None,
             is_whole: true,
             directory: Directory::default(),
@@ -125,8 +134,10 @@ fn files(job: &LinkJob) -> ModuleFiles {
 
 impl llvm_build::Backends for Backends<'_> {
     fn begin(&mut self, config: &LinkConfig) -> Result<Option<PathBuf>, String> {
-        if !config.only_own_backends.is_empty() {
-            (self.listen)(&Told::LeftToLlvm(&config.only_own_backends))?;
+        // lld's hook that writes LLVM-IR cannot be told from those of --save-temps.
+        let reason = if self.emits_llvm { "--lto-emit-llvm" } else { config.only_own_backends.as_str() };
+        if !reason.is_empty() {
+            (self.listen)(&Told::LeftToLlvm(reason))?;
             return Ok(None);
         }
         if self.settings.as_ref().is_some_and(|settings| settings.is_off) {
@@ -137,8 +148,8 @@ impl llvm_build::Backends for Backends<'_> {
         }
         let settings = self.settings.as_mut().ok_or("lld has run the backends of this link already")?;
         // lld has given these to LLVM, for good.
-        farm::llvm_has(settings.llvm_args.clone());
-        let line = LinkLine::new(config.codegen.clone(), settings.llvm_args.clone());
+        farm::adopt_llvm_args(self.llvm_args.clone());
+        let line = LinkLine::new(config.codegen.clone(), self.llvm_args.clone());
         self.line = Some(line.warnings(config.fatal_warnings, config.no_warnings));
         self.is_whole = config.is_whole;
         self.dwo_directory = PathBuf::from(&config.dwo_directory);
@@ -184,7 +195,7 @@ impl llvm_build::Backends for Backends<'_> {
         let object = |(job, made): (&LinkJob, &crate::plan::Job)| LinkObject {
             task: job.task,
             module: job.module.clone(),
-            path: path_text(&made.output),
+            path: made.output.to_string_lossy().into_owned(),
         };
         Ok(jobs.iter().zip(&plan.jobs).map(object).collect())
     }
@@ -192,10 +203,6 @@ impl llvm_build::Backends for Backends<'_> {
     fn finish(&mut self) {
         self.directory.remove();
     }
-}
-
-fn path_text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
 }
 
 /// What lld says of backends that failed; what each of them said came before.
@@ -211,6 +218,8 @@ fn failures(failed: &[&str], jobs: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]

@@ -11,20 +11,19 @@ use llvm_build::{CodegenOptions, ModuleRecord, option_groups};
 use super::FileOptions;
 
 /// Options that make files beside the object, or no object: a link has no place for them, and lld's own backends
-/// know nothing of a file's compile command. Globs, as rules have them.
-const WITHOUT_PLACE: [&str; 12] = [
-    "-S",
-    "-emit-llvm",
-    "-fdiagnostics-show-hotness",
-    "-foptimization-record-*",
-    "-fproc-stat-report*",
-    "-fsave-optimization-record*",
-    "-fstack-usage",
-    "-ftime-report*",
-    "-ftime-trace*",
-    "-gsplit-dwarf*",
-    "-Rpass*",
-    "-fno-integrated-as",
+/// know nothing of a file's compile command. Those that begin so, whatever follows, are in [`BEGINNINGS`].
+const WITHOUT_PLACE: [&str; 5] =
+    ["-S", "-emit-llvm", "-fdiagnostics-show-hotness", "-fstack-usage", "-fno-integrated-as"];
+
+/// See [`WITHOUT_PLACE`].
+const BEGINNINGS: [&str; 7] = [
+    "-foptimization-record-",
+    "-fproc-stat-report",
+    "-fsave-optimization-record",
+    "-ftime-report",
+    "-ftime-trace",
+    "-gsplit-dwarf",
+    "-Rpass",
 ];
 
 /// The codegen options of a link, as lld understood its command line.
@@ -84,10 +83,8 @@ impl LinkLine {
     /// Takes from a file's own `options` what a link has no place for.
     pub(super) fn filter(&self, options: &mut FileOptions) {
         let has_place = |option: &Vec<String>| {
-            !WITHOUT_PLACE.iter().any(|glob| match glob.strip_suffix('*') {
-                Some(prefix) => option[0].starts_with(prefix),
-                None => option[0] == *glob,
-            })
+            let name = option[0].as_str();
+            !WITHOUT_PLACE.contains(&name) && !BEGINNINGS.iter().any(|it| name.starts_with(it))
         };
         let kept = option_groups(&options.flags).into_iter().filter(has_place);
         options.flags = kept.flatten().collect::<Vec<_>>().into();

@@ -83,7 +83,7 @@ pub struct Sources {
 /// The provenance of options that are given for all modules by a person.
 const AFTER_DASHES: &str = "the command line, after --";
 
-/// The provenance of options that lld decides about.
+/// The giver of options that lld decides about.
 const LINK: &str = "the link";
 
 impl Sources {
@@ -144,7 +144,7 @@ impl Sources {
     #[must_use]
     pub fn with_link(self, line: LinkLine) -> Self {
         let frame = Frame { first: Vec::new(), last: line.orders(), from: LINK };
-        Self { link: Some(line), frame, ..self }
+        Self { link: Some(line), giver: LINK, frame, ..self }
     }
 
     /// Puts the options of `frame` around those of every module.

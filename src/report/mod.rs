@@ -3,13 +3,14 @@
 mod profile;
 mod usage;
 
+use std::num::NonZero;
 use std::time::{Duration, SystemTime};
 
 pub use profile::PROFILE_VERSION;
 pub use usage::Usage;
 
 use crate::backend::{JobDone, JobError};
-use crate::plan::Plan;
+use crate::plan::{Job, Plan};
 
 /// What one job did and cost.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ pub struct Report {
     /// What the process and its child workers used during the run.
     pub usage: Usage,
     /// Worker threads.
-    pub threads: usize,
+    pub threads: NonZero<usize>,
     modules: Vec<String>,
     outputs: Vec<String>,
 }
@@ -54,7 +55,7 @@ impl Report {
         started: SystemTime,
         wall: Duration,
         usage: Usage,
-        threads: usize,
+        threads: NonZero<usize>,
     ) -> Self {
         Self {
             jobs,
@@ -79,6 +80,12 @@ impl Report {
     /// The jobs that failed, in plan order.
     pub fn failed(&self) -> impl Iterator<Item = Named<'_>> {
         self.ran().filter(|(_, _, job)| job.result.is_err())
+    }
+
+    /// The jobs of `plan`, which this is a report of, that made their objects.
+    pub fn made<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = &'a Job> {
+        let is_made = |report: &Option<JobReport>| report.as_ref().is_some_and(|job| job.result.is_ok());
+        self.jobs.iter().zip(&plan.jobs).filter_map(move |(report, job)| is_made(report).then_some(job))
     }
 
     /// How many objects were written.

@@ -67,7 +67,7 @@ impl Report {
             version: PROFILE_VERSION,
             thinfarm: env!("CARGO_PKG_VERSION"),
             llvm: llvm_build::build_version(),
-            threads: self.threads,
+            threads: self.threads.get(),
             started_unix_seconds: self.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
             wall_seconds: self.wall.as_secs_f64(),
             cpu_seconds: self.usage.cpu,

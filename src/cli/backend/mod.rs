@@ -13,16 +13,15 @@ use clap::Args;
 use objects::Objects;
 use remembered::Remembered;
 
-use super::jobs::{self, JobArgs};
 use super::option_args::{MISSING, OptionArgs, warn_of_missing};
 use super::progress::Progress;
+use super::run_args::{RunArgs, verify};
 use super::telling::plan_error;
 use super::{print, signals, telling};
 use crate::incremental::Split;
 use crate::options::Resolver;
 use crate::plan::{IndexList, Naming, Plan, PrefixReplace, SuffixReplace};
 use crate::toolchain::Tool;
-use crate::verify;
 
 /// Compile the modules of a thin link to native objects.
 #[derive(Debug, Args)]
@@ -50,7 +49,7 @@ pub(super) struct Backend {
     #[command(flatten)]
     options: OptionArgs,
     #[command(flatten)]
-    jobs: JobArgs,
+    run: RunArgs,
     /// What replaces `.o` in the name of a native object.
     #[arg(long, default_value = Naming::SUFFIX)]
     suffix: String,
@@ -64,26 +63,14 @@ pub(super) struct Backend {
     /// lld was given this option: the modules have another suffix than the list says.
     #[arg(long, value_name = "OLD;NEW")]
     thinlto_object_suffix_replace: Option<SuffixReplace>,
-    /// Start no further job once one has failed.
-    #[arg(long)]
-    fail_fast: bool,
     /// Compile only what changed since the last such run: contents of modules, of indexes and of what they
-    /// import, options, and the objects themselves are compared. Remembered in FILE [default: LIST.thinfarm].
+    /// import, options, and the objects themselves are compared, and --verify-with compares all objects. Remembered
+    /// in FILE [default: LIST.thinfarm].
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     incremental: Option<Option<PathBuf>>,
-    /// Write what each job cost to FILE, as JSON.
-    #[arg(long, value_name = "FILE")]
-    profile: Option<PathBuf>,
     /// After success, write the names of all objects to FILE, in link order, for `ld.lld @FILE`.
     #[arg(long, value_name = "FILE")]
     objects: Option<PathBuf>,
-    /// Compile everything with CLANG too (a name or a path) and compare the objects, also those that
-    /// --incremental found up to date.
-    #[arg(long, value_name = "CLANG")]
-    verify_with: Option<PathBuf>,
-    /// Tell of every object, and of the ten slowest at the end.
-    #[arg(short, long)]
-    verbose: bool,
 }
 
 impl Backend {
@@ -100,15 +87,14 @@ impl Backend {
 
     /// Whether everything asked for was made.
     fn compile(&self) -> Result<bool, String> {
-        let farm = jobs::farm(&self.jobs, self.verbose).fail_fast(self.fail_fast);
+        let (farm, verbose) = (self.run.farm(), self.run.verbose);
         let threads = farm.threads_without_leave();
         let plan = self.plan()?;
         // Who asks for the names of all objects has them there.
-        if self.objects.is_none() || self.verbose {
-            telling::native(&plan, self.verbose);
+        if self.objects.is_none() || verbose {
+            telling::native(&plan, verbose);
         }
-        let clang = self.verify_with.as_deref().map(verify::Clang::find).transpose();
-        let clang = clang.map_err(|error| error.to_string())?;
+        let clang = self.run.clang()?;
         let watched = farm.clone();
         signals::watch(move || watched.abandon())
             .map_err(|error| format!("cannot watch for signals: {error}"))?;
@@ -118,11 +104,11 @@ impl Backend {
             Some(remembered) => remembered.split(&plan, threads),
             None => Split::all(plan),
         };
-        if self.verbose && remembered.is_some() {
+        if verbose && remembered.is_some() {
             telling::changes(&split);
         }
 
-        let mut progress = Progress::new(split.stale.jobs.len(), self.verbose);
+        let mut progress = Progress::new(split.stale.jobs.len(), verbose);
         let report = farm.run_with(&split.stale, |event| {
             progress.hear(event);
             if let Some(remembered) = &mut remembered {
@@ -132,23 +118,11 @@ impl Backend {
         progress.finish();
         let report = report.map_err(|error| error.to_string())?;
 
-        if self.verbose {
-            telling::slowest(&report);
-            jobs::tell_of_sharing(&farm);
-        }
+        self.run.tell_details(&report, &farm);
         telling::summary(&split.stale, &report, split.up_to_date.len());
-        if let Some(path) = &self.profile {
-            telling::profile(path, &report)?;
-        }
-        let verified = match clang {
-            Some(clang) => {
-                let made = report.ran().filter(|(_, _, job)| job.result.is_ok());
-                let made = made.map(|(position, _, _)| &split.stale.jobs[position]);
-                let verdict = clang.compare(made.chain(&split.up_to_date), farm.threads_without_leave());
-                telling::verdict(&verdict.map_err(|error| format!("cannot verify: {error}"))?)
-            }
-            None => true,
-        };
+        self.run.write_profile(&report)?;
+        let objects_made = report.made(&split.stale).chain(&split.up_to_date);
+        let verified = verify(clang.as_ref(), objects_made, farm.threads_without_leave())?;
         let is_success = report.is_success() && verified;
         if let Some(objects) = objects {
             objects.finish(is_success)?;
