@@ -28,7 +28,7 @@ const NAME: &str = "ld.thinfarm";
 /// environment, for builds whose command lines are out of reach; options win over variables, and both over
 /// thinfarm.toml. A variable of an option without a value is on unless it is empty, 0, false, no or off.
 #[derive(Debug, Parser)]
-#[command(name = NAME, no_binary_name = true, disable_help_flag = true, disable_version_flag = true)]
+#[command(name = NAME, max_term_width = 100, no_binary_name = true, disable_help_flag = true, disable_version_flag = true)]
 #[command(override_usage = "ld.thinfarm [OPTIONS OF LLD] [--thinfarm-OPTION[=VALUE]] FILE…")]
 #[command(after_help = "\
 Examples:
@@ -37,8 +37,8 @@ Examples:
   make LLVM=-22 LD=ld.thinfarm                    the Linux kernel
   THINFARM_PROFILE=cost.json ninja prog           what each object cost
 
-Without --thinfarm-options, here or in thinfarm.toml, the sources are recorded and kbuild; a module that
-they do not know is compiled as lld would, which is nothing to tell of.")]
+Without --thinfarm-options, here or in thinfarm.toml, the sources are recorded and kbuild. A module that
+no source knows is compiled as lld would.")]
 struct Linker {
     #[command(flatten)]
     sources: SourceArgs,
@@ -57,7 +57,7 @@ struct Linker {
 pub(super) fn command() -> clap::Command {
     Linker::command().mut_args(|arg| {
         let name = arg.get_long().expect("a linker's own options are long").to_owned();
-        let arg = arg.short(None).long(format!("thinfarm-{name}"));
+        let arg = arg.short(None).long(format!("thinfarm-{name}")).hide_env_values(true);
         let variable = || format!("THINFARM_{}", name.to_uppercase().replace('-', "_"));
         match name.as_str() {
             "help" => arg,

@@ -14,6 +14,7 @@ use crate::verify::Clang;
 
 /// How a link is compiled, whatever the front door. Those of the linker have a prefix, see `ld.rs`.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Jobs")]
 pub(super) struct RunArgs {
     #[command(flatten)]
     jobs: JobArgs,

@@ -46,10 +46,6 @@ pub(super) struct Backend {
     /// Modules to compile, each with its index `MODULE.thinlto.bc` beside it.
     #[arg(value_name = "MODULE", conflicts_with = "list")]
     modules: Vec<String>,
-    #[command(flatten)]
-    options: OptionArgs,
-    #[command(flatten)]
-    run: RunArgs,
     /// What replaces `.o` in the name of a native object.
     #[arg(long, default_value = Naming::SUFFIX)]
     suffix: String,
@@ -71,6 +67,10 @@ pub(super) struct Backend {
     /// After success, write the names of all objects to FILE, in link order, for `ld.lld @FILE`.
     #[arg(long, value_name = "FILE")]
     objects: Option<PathBuf>,
+    #[command(flatten)]
+    options: OptionArgs,
+    #[command(flatten)]
+    run: RunArgs,
 }
 
 impl Backend {
