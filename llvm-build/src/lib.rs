@@ -15,6 +15,7 @@ mod command;
 mod jobserver;
 mod lld;
 mod mapped;
+mod mappings;
 mod process;
 
 pub use backend::{Compiled, Failure, compile_with_clang_action, compile_with_thin_backend};
@@ -29,6 +30,7 @@ pub use command::{
 pub use jobserver::inherited_jobserver;
 pub use lld::{Backends, exit_as_lld, expand_response_files, link};
 pub use mapped::Mapped;
+pub use mappings::release_read_mappings;
 pub use process::{
     LLVM_MAJOR, build_bindir, build_version, clang_version, initialize, llvm_version, set_llvm_args,
     set_trust_debug_info, targets,

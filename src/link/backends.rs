@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{fmt, fs};
 
-use llvm_build::{LinkConfig, LinkJob, LinkObject};
+use llvm_build::{LinkConfig, LinkJob, LinkObject, release_read_mappings};
 use tempfile::TempDir;
 
 use super::Arguments;
@@ -179,6 +179,8 @@ impl llvm_build::Backends for Backends<'_> {
         };
         let plan = self.plan(&mut sources, jobs).map_err(|error| error.to_string())?;
         (self.listen)(&Told::Planned(&plan, &sources))?;
+        // Of modules lld only needs the names of symbols from now on.
+        release_read_mappings();
         let mut failure = None;
         let report = farm.run_with(&plan, |event| {
             if let Err(error) = (self.listen)(&Told::Event(event)) {
