@@ -179,7 +179,8 @@ impl llvm_build::Backends for Backends<'_> {
         };
         let plan = self.plan(&mut sources, jobs).map_err(|error| error.to_string())?;
         (self.listen)(&Told::Planned(&plan, &sources))?;
-        // Of modules lld only needs the names of symbols from now on.
+        // Jobs map what they read themselves, and of modules lld only needs the names of symbols from now on.
+        drop(sources);
         release_read_mappings();
         let mut failure = None;
         let report = farm.run_with(&plan, |event| {
