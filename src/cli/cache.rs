@@ -149,7 +149,7 @@ impl Verify {
             print::error(&format_args!("{} is of no use: {why}", path.display()));
         }
         let bad = verified.damaged.len() + verified.left.len();
-        let answered = print::answer(&format!("{} entries are whole, {bad} are not\n", verified.whole));
+        let answered = print::answer(&format!("entries: {} whole, {bad} not\n", verified.whole));
         Ok(if bad == 0 { answered } else { ExitCode::FAILURE })
     }
 }
@@ -164,7 +164,8 @@ fn all(stats: &Stats) -> Files {
 }
 
 fn words(Files { files, bytes }: Files) -> String {
-    format!("{files} files, {}", BinaryBytes(bytes))
+    let noun = if files == 1 { "file" } else { "files" };
+    format!("{files} {noun}, {}", BinaryBytes(bytes))
 }
 
 fn oldest_use(stats: &Stats) -> String {

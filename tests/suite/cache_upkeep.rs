@@ -112,14 +112,14 @@ fn a_policy_is_in_llds_words() {
 #[test]
 fn verify_removes_what_is_damaged() {
     let link = with_cache(3);
-    assert!(cache(&link, &["verify"]).succeeded().stdout.contains("3 entries are whole"));
+    assert!(cache(&link, &["verify"]).succeeded().stdout.contains("3 whole, 0 not"));
     let damaged = entry(&link, 2);
     let mut bytes = fs::read(&damaged).unwrap();
     bytes[2500] ^= 1;
     fs::write(&damaged, bytes).unwrap();
     let name = damaged.file_name().unwrap().to_string_lossy().into_owned();
     let said = cache(&link, &["verify"]).failed_on(&name, &["damaged"], &[&key(1).to_string()]);
-    assert!(said.stdout.contains("2 entries are whole, 1 are not"), "{said}");
+    assert!(said.stdout.contains("2 whole, 1 not"), "{said}");
     assert!(!damaged.exists());
     cache(&link, &["verify"]).succeeded();
 }
@@ -154,7 +154,7 @@ fn the_environment_names_the_cache() {
     let link = with_cache(1);
     let mut command = thinfarm();
     command.args(["cache", "stats"]).env("THINFARM_CACHE_DIR", link.path("cache"));
-    assert!(run(&mut command).succeeded().stdout.contains("1 files"));
+    assert!(run(&mut command).succeeded().stdout.contains("1 file, "));
     let said = run(command.env_remove("THINFARM_CACHE_DIR"));
     assert_eq!(said.code, Some(2), "{said}");
     assert!(said.stderr.contains("--cache-dir"), "{said}");
