@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{CachePruningPolicy, Key, Store};
+use super::{CachePruningPolicy, Key, Store, directory};
 use crate::backend::{JobDone, OutputFile};
 
 const ROLE: &str = "THINFARM_TEST_CACHE_ROLE";
@@ -109,9 +109,7 @@ fn take_part(store: &Store, damage: bool) {
         random.fill(&mut draw);
         let number = u64::from(draw[0] % 32);
         if damage && draw[1] < 8 {
-            // By a rename, as restored from a bad backup: an entry is never changed under its readers.
-            let path = super::directory::path_of(store.directory(), &key(number));
-            OutputFile::create(&path).unwrap().finish(&object(number + 1)).unwrap();
+            misplace(store, number);
         }
         match store.get(&key(number)) {
             Some(mut entry) => {
@@ -127,6 +125,15 @@ fn take_part(store: &Store, damage: bool) {
     let problems: Vec<String> =
         store.problems().into_iter().filter(|problem| !is_expected(problem)).collect();
     assert!(problems.is_empty(), "{problems:?}");
+}
+
+/// Lets another key's entry, whole as it is, stand for that of `number`. By a rename, as by a bad restore: an
+/// entry is never changed under its readers.
+fn misplace(store: &Store, number: u64) {
+    let path = |number| directory::path_of(store.directory(), &key(number));
+    if let Ok(other) = fs::read(path(number + 1)) {
+        OutputFile::create(&path(number)).unwrap().finish(&other).unwrap();
+    }
 }
 
 /// Four processes, and this one, which prunes all the time.
