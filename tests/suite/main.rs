@@ -2,12 +2,13 @@
 //! `tests/parity`): what bad input does, where files land, what is left behind, what `cc` shares with clang.
 //!
 //! Every test runs the built binary in a directory of its own, against clang and lld of the same LLVM; only
-//! the farm of `llvm_sets`, whose worker programs no command line can choose, links LLVM. Set `THINFARM` to the
-//! path of another `thinfarm` to test that one instead.
+//! the farm of `llvm_sets`, whose worker programs no command line can choose, and the store that `cache_upkeep`
+//! fills link LLVM. Set `THINFARM` to the path of another `thinfarm` to test that one instead.
 
 mod bad_archives;
 mod bad_input;
 mod bad_output;
+mod cache_upkeep;
 mod cc_drop_in;
 mod distributed;
 mod dtlto;
