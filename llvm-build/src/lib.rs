@@ -18,10 +18,10 @@ mod mapped;
 mod process;
 
 pub use backend::{Compiled, Failure, compile_with_clang_action, compile_with_thin_backend};
-pub use bitcode::{Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, is_native_object};
+pub use bitcode::{Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, index_meaning, is_native_object};
 pub use bridge::ffi::{
-    CodegenOptions, Imports, JobFiles, LinkConfig, LinkJob, LinkObject, ModuleFacts, ModuleRecord, StageTime,
-    StageTimes,
+    CodegenOptions, Imports, IndexMeaning, JobFiles, LinkConfig, LinkJob, LinkObject, ModuleFacts,
+    ModuleRecord, StageTime, StageTimes,
 };
 pub use command::{
     BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, backend_flags, drive, option_groups, parse_cc1,
