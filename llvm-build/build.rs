@@ -12,6 +12,7 @@ use std::env;
 const SOURCES: &[&str] = &[
     "cpp/assembly.cpp",
     "cpp/bitcode.cpp",
+    "cpp/cache_pruning.cpp",
     "cpp/clang_action.cpp",
     "cpp/diagnostic_options.cpp",
     "cpp/diagnostics.cpp",

@@ -43,6 +43,7 @@
 //! ```
 
 pub mod backend;
+pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod farm;

@@ -106,6 +106,9 @@ run_clang_action(rust::Slice<const rust::String> Cc1,
                  rust::Slice<const uint8_t> Module, rust::Str Output,
                  rust::Str SplitDwarfOutput);
 
+rust::String check_pruning_policy(rust::Str Policy);
+rust::String prune_cache(rust::Slice<const uint8_t> Directory, rust::Str Policy, bool &Pruned);
+
 rust::Vec<Argument> expand_response_files(rust::Slice<const Argument> Args);
 bool link(rust::Slice<const Argument> Args, LinkBackends &Backends);
 void exit_as_lld(int32_t Code);

@@ -477,6 +477,11 @@ pub(crate) mod ffi {
             split_dwarf_output: &str,
         ) -> UniquePtr<BackendResult>;
 
+        /// What is wrong with a policy for pruning a cache, or nothing.
+        fn check_pruning_policy(policy: &str) -> String;
+        /// Prunes a cache directory if it is time to; returns why it could not, or nothing.
+        fn prune_cache(directory: &[u8], policy: &str, pruned: &mut bool) -> String;
+
         /// Replaces `@FILE` by the arguments in it, as lld does.
         fn expand_response_files(args: &[Argument]) -> Vec<Argument>;
         /// Whether `ld.lld ARGS` succeeded; fatal errors of lld end the process.

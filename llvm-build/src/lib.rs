@@ -11,6 +11,7 @@
 mod backend;
 mod bitcode;
 mod bridge;
+mod cache_pruning;
 mod command;
 mod jobserver;
 mod lld;
@@ -23,6 +24,7 @@ pub use bridge::ffi::{
     CodegenOptions, Imports, IndexMeaning, JobFiles, LinkConfig, LinkJob, LinkObject, ModuleFacts,
     ModuleRecord, StageTime, StageTimes,
 };
+pub use cache_pruning::{CachePruningPolicy, prune_cache};
 pub use command::{
     BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, backend_flags, drive, option_groups, parse_cc1,
 };

@@ -4,15 +4,16 @@
 //! are known to the process, so that whoever ends it early can remove them all.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Permissions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
-use tempfile::{Builder, NamedTempFile};
+use nix::unistd::close;
+use tempfile::{Builder, TempPath};
 
 /// The temporaries of this process.
 #[derive(Debug)]
@@ -102,7 +103,7 @@ pub struct OutputFile {
 
 #[derive(Debug)]
 enum Place {
-    Temporary(NamedTempFile),
+    Temporary(Temporary),
     /// A device, a pipe or standard output: there is no name to protect.
     Direct(Option<File>),
 }
@@ -120,23 +121,19 @@ impl OutputFile {
         } else if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             Place::Direct(Some(File::options().write(true).open(path)?))
         } else {
-            Place::Temporary(Self::temporary(path)?)
+            let prefix = prefix_of_temporaries(path, std::process::id());
+            Place::Temporary(Temporary::create(path, &prefix)?)
         };
         Ok(Self { path: path.to_owned(), place })
     }
 
-    fn temporary(path: &Path) -> io::Result<NamedTempFile> {
-        let mut known = usable()?;
-        let file = Builder::new()
-            .prefix(&prefix_of_temporaries(path, std::process::id()))
-            .suffix(SUFFIX)
-            // What a compiler's output has: the umask decides.
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(directory_of(path))
-            // The error of a missing directory names the temporary, of which nobody has heard.
-            .map_err(|error| without_path(&error))?;
-        known.paths.insert(file.path().to_owned());
-        Ok(file)
+    /// Starts writing the file `path`, under a name that begins with `prefix` until it is whole.
+    ///
+    /// # Errors
+    /// As of [`OutputFile::create`].
+    pub(crate) fn create_with_prefix(path: &Path, prefix: &str) -> io::Result<Self> {
+        let place = Place::Temporary(Temporary::create(path, prefix.as_ref())?);
+        Ok(Self { path: path.to_owned(), place })
     }
 
     /// The final name.
@@ -147,9 +144,22 @@ impl OutputFile {
     /// Where the bytes go until then, for those who open the file themselves.
     pub fn name(&self) -> String {
         match &self.place {
-            Place::Temporary(file) => file.path().to_string_lossy().into_owned(),
+            Place::Temporary(temporary) => temporary.path.0.to_string_lossy().into_owned(),
             Place::Direct(Some(_)) => self.path.to_string_lossy().into_owned(),
             Place::Direct(None) => "-".to_owned(),
+        }
+    }
+
+    /// Adds all that `source` has. What is read of a file the kernel copies itself, without taking room on
+    /// a disk that can share blocks between files. Returns how many bytes these are.
+    ///
+    /// # Errors
+    /// The disk is full, or `source` cannot be read.
+    pub fn append(&mut self, source: &mut impl Read) -> io::Result<u64> {
+        match &mut self.place {
+            Place::Temporary(temporary) => io::copy(source, &mut temporary.file),
+            Place::Direct(Some(file)) => io::copy(source, file),
+            Place::Direct(None) => io::copy(source, &mut io::stdout().lock()),
         }
     }
 
@@ -167,34 +177,63 @@ impl OutputFile {
     ///
     /// # Errors
     /// The disk is full, or the name cannot be taken.
-    pub fn finish(mut self, contents: &[u8]) -> io::Result<u64> {
-        match &mut self.place {
-            Place::Direct(Some(file)) => file.write_all(contents).map(|()| contents.len() as u64),
+    pub fn finish(self, contents: &[u8]) -> io::Result<u64> {
+        match self.place {
+            Place::Direct(Some(mut file)) => file.write_all(contents).map(|()| contents.len() as u64),
             Place::Direct(None) => {
                 let mut stdout = io::stdout().lock();
                 stdout.write_all(contents)?;
                 stdout.flush().map(|()| contents.len() as u64)
             }
-            Place::Temporary(file) => {
+            Place::Temporary(Temporary { path, mut file }) => {
                 file.write_all(contents)?;
-                let size = file.as_file().metadata()?.len();
-                let mut known = usable()?;
-                fs::rename(file.path(), &self.path)?;
-                known.paths.remove(file.path());
+                let size = file.metadata()?.len();
+                // NFS writes when a file is closed: only then is it known that the disk has room, and only
+                // from then on do other machines find under the final name what is written here.
+                close(file)?;
+                // Held, so that no output gets its name after all were abandoned.
+                let _known = usable()?;
+                fs::rename(&path.0, &self.path)?;
                 Ok(size)
             }
         }
     }
 }
 
-impl Drop for OutputFile {
+/// A temporary file and its name.
+#[derive(Debug)]
+struct Temporary {
+    path: KnownPath,
+    file: File,
+}
+
+impl Temporary {
+    /// Creates the temporary of `path`, under a name that begins with `prefix`.
+    fn create(path: &Path, prefix: &OsStr) -> io::Result<Self> {
+        let mut known = usable()?;
+        let (file, temporary) = Builder::new()
+            .prefix(prefix)
+            .suffix(SUFFIX)
+            // What a compiler's output has: the umask decides.
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(directory_of(path))
+            // The error of a missing directory names the temporary, of which nobody has heard.
+            .map_err(|error| without_path(&error))?
+            .into_parts();
+        known.paths.insert(temporary.to_path_buf());
+        Ok(Self { path: KnownPath(temporary), file })
+    }
+}
+
+/// A temporary that the process knows. `TempPath` removes the file; after a rename there is none.
+#[derive(Debug)]
+struct KnownPath(TempPath);
+
+impl Drop for KnownPath {
     fn drop(&mut self) {
-        if let Place::Temporary(file) = &self.place
-            && let Ok(mut known) = usable()
-        {
-            known.paths.remove(file.path());
+        if let Ok(mut known) = usable() {
+            known.paths.remove(&*self.0);
         }
-        // `NamedTempFile` removes the file itself; after a rename there is none.
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, each short: parse, call the library, print.
 
 mod backend;
+mod cache;
 mod cc;
 mod doctor;
 mod dtlto;
@@ -40,6 +41,7 @@ enum Command {
     Dtlto(dtlto::Dtlto),
     Explain(explain::Explain),
     Kbuild(kbuild::Kbuild),
+    Cache(cache::Cache),
     Doctor(doctor::Doctor),
     Completions(pages::Completions),
     Man(pages::Man),
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Dtlto(dtlto) => dtlto.run(),
         Command::Explain(explain) => explain.run(),
         Command::Kbuild(kbuild) => kbuild.run(),
+        Command::Cache(cache) => cache.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),

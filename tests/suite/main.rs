@@ -8,6 +8,7 @@
 mod bad_archives;
 mod bad_input;
 mod bad_output;
+mod cache_upkeep;
 mod cc_drop_in;
 mod distributed;
 mod dtlto;

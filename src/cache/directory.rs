@@ -1,0 +1,151 @@
+//! The files of a cache directory: which is what, by its name.
+//!
+//! LLVM's pruning removes `llvmcache-*` and `Thin-*` and nothing else, so every file that is to be pruned has
+//! such a name.
+
+use std::ffi::OsStr;
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Key;
+use crate::backend::OutputFile;
+
+/// Begins the name of an entry; the number is raised when the format changes.
+const ENTRY: &str = "llvmcache-thinfarm1-";
+
+/// Begins the name of an entry until it is whole. lld's temporaries begin with `Thin-` too.
+pub(super) const TEMPORARY: &str = "Thin-thinfarm-";
+
+/// Tells backup programs, and us, that the directory is a cache (<https://bford.info/cachedir/>).
+const TAG: &str = "CACHEDIR.TAG";
+
+const TAG_TEXT: &str = "\
+Signature: 8a477f597d28d172789f06886806bc55
+# This directory is a cache of thinfarm: native objects, which are made again if they are removed.
+";
+
+/// What a file of a cache directory is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An entry of ours.
+    Entry(Key),
+    /// An entry of lld's, or of another version of thinfarm.
+    Other,
+    /// An entry in the making, or what a process that was killed left of one.
+    Temporary,
+}
+
+impl Kind {
+    /// What the file `name` is, or `None` if it is not for a cache to touch.
+    fn of(name: &OsStr) -> Option<Self> {
+        let name = name.to_str()?;
+        let key = name.strip_prefix(ENTRY).and_then(|digits| blake3::Hash::from_hex(digits).ok());
+        match key {
+            Some(hash) => Some(Self::Entry(Key(hash))),
+            None if name.starts_with("llvmcache-") => Some(Self::Other),
+            None if name.starts_with("Thin-") => Some(Self::Temporary),
+            None => None,
+        }
+    }
+}
+
+/// The entry of `key` in `directory`.
+pub(super) fn path_of(directory: &Path, key: &Key) -> PathBuf {
+    directory.join(format!("{ENTRY}{key}"))
+}
+
+/// A file of a cache.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) path: PathBuf,
+    pub(super) kind: Kind,
+    pub(super) metadata: Metadata,
+}
+
+/// The files of the cache `directory`, in no order. Others that are there are not mentioned, and neither are
+/// those that others remove at this moment.
+pub(super) fn files(directory: &Path) -> io::Result<Vec<Found>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if let Some(kind) = Kind::of(&entry.file_name())
+            && let Ok(metadata) = entry.metadata()
+            && metadata.is_file()
+        {
+            files.push(Found { path: entry.path(), kind, metadata });
+        }
+    }
+    Ok(files)
+}
+
+/// Makes `directory` a cache, if it is not there or empty. One that has files already is not tagged: a
+/// backup would pass over them.
+pub(super) fn create(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    if fs::read_dir(directory)?.next().is_none() {
+        // Without it all works; a directory that cannot be written to has hits as well.
+        let _ = OutputFile::create(&directory.join(TAG)).and_then(|file| file.finish(TAG_TEXT.as_bytes()));
+    }
+    Ok(())
+}
+
+/// Whether `directory` has files, but none of a cache.
+pub(super) fn is_foreign(directory: &Path) -> io::Result<bool> {
+    let mut has_files = false;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        // The entries and `llvmcache.timestamp`, which is there after the first pruning.
+        let is_of_cache = name.as_encoded_bytes().starts_with(b"llvmcache")
+            || name == TAG && fs::read(entry.path()).is_ok_and(|text| text == TAG_TEXT.as_bytes());
+        if is_of_cache {
+            return Ok(false);
+        }
+        has_files = true;
+    }
+    Ok(has_files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_what_a_file_is() {
+        let key = Key::new(blake3::hash(b"key"));
+        let entry = path_of("cache".as_ref(), &key);
+        let name = entry.file_name().unwrap().to_str().unwrap();
+        assert_eq!(Kind::of(name.as_ref()), Some(Kind::Entry(key)));
+        assert_eq!(Kind::of(name[..name.len() - 1].as_ref()), Some(Kind::Other));
+        assert_eq!(Kind::of(name.replace("thinfarm1", "thinfarm2").as_ref()), Some(Kind::Other));
+        assert_eq!(
+            Kind::of("llvmcache-0123456789abcdef0123456789abcdef01234567".as_ref()),
+            Some(Kind::Other)
+        );
+        assert_eq!(Kind::of(format!("{TEMPORARY}x.tmp").as_ref()), Some(Kind::Temporary));
+        for name in ["llvmcache.timestamp", TAG, "main.o", ".llvmcache-1", ""] {
+            assert_eq!(Kind::of(name.as_ref()), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_what_was_empty_is_tagged() {
+        let parent = tempfile::tempdir().unwrap();
+        let deep = parent.path().join("a/b");
+        create(&deep).unwrap();
+        assert_eq!(fs::read_to_string(deep.join(TAG)).unwrap(), TAG_TEXT);
+        assert!(!is_foreign(&deep).unwrap());
+
+        let home = parent.path().join("home");
+        fs::create_dir(&home).unwrap();
+        fs::write(home.join("letter"), "").unwrap();
+        create(&home).unwrap();
+        assert_eq!(fs::read_dir(&home).unwrap().count(), 1);
+        assert!(is_foreign(&home).unwrap());
+        fs::write(home.join(TAG), "another's").unwrap();
+        assert!(is_foreign(&home).unwrap());
+        fs::write(home.join("llvmcache.timestamp"), "").unwrap();
+        assert!(!is_foreign(&home).unwrap());
+    }
+}

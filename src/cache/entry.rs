@@ -1,0 +1,263 @@
+//! One entry, a file: the object, what is known of it, and the seal.
+//!
+//! ```text
+//! object         as it is, at the beginning, where a disk can share its blocks with the output
+//! about          JobDone, as JSON
+//! object size    8 bytes, little-endian
+//! seal           32 bytes, BLAKE3 of the key and all of the above
+//! ```
+//!
+//! The key is under the seal, so that an entry under the wrong name is as bad as a damaged one. One file
+//! rather than two: there is no half of an entry, nor halves of two.
+
+use std::fs::{File, FileTimes};
+use std::io::{self, ErrorKind, Read, Seek};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use blake3::Hasher;
+use nix::errno::Errno;
+use nix::sys::stat::futimens;
+use nix::sys::time::TimeSpec;
+
+use super::Key;
+use crate::backend::{JobDone, OutputFile};
+
+/// Bytes of the object's size.
+const SIZE: u64 = 8;
+
+/// Bytes of the seal.
+const SEAL: u64 = blake3::OUT_LEN as u64;
+
+/// A hit: an object that is what was put in.
+#[derive(Debug)]
+pub struct Entry {
+    file: File,
+    object_size: u64,
+    about: JobDone,
+}
+
+/// Why there is no hit.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Miss {
+    /// Nobody put it in, or somebody removed it, if only at this moment.
+    #[error("there is none")]
+    Absent,
+    /// It is not what was put in.
+    #[error("{0}")]
+    Damaged(&'static str),
+    /// The file or the disk cannot be read.
+    #[error(transparent)]
+    Unreadable(io::Error),
+}
+
+impl From<io::Error> for Miss {
+    fn from(error: io::Error) -> Self {
+        // Over NFS an open file, too, is gone when another machine removes it.
+        match error.kind() {
+            ErrorKind::NotFound | ErrorKind::StaleNetworkFileHandle => Self::Absent,
+            ErrorKind::UnexpectedEof => Self::Damaged("it is shorter than it was a moment ago"),
+            _ => Self::Unreadable(error),
+        }
+    }
+}
+
+/// Writes an entry and gives it its name.
+pub(super) fn write(file: OutputFile, key: &Key, mut object: &[u8], about: &JobDone) -> io::Result<()> {
+    let mut rest = serde_json::to_vec(about)?;
+    rest.extend((object.len() as u64).to_le_bytes());
+    let seal = Hasher::new().update(key.as_bytes()).update(object).update(&rest).finalize();
+    rest.extend(seal.as_bytes());
+    let mut file = file;
+    file.append(&mut object)?;
+    file.finish(&rest).map(drop)
+}
+
+impl Entry {
+    /// Reads all of the entry of `key` at `path`, and makes sure that it is whole.
+    pub(super) fn open(path: &Path, key: &Key) -> Result<Self, Miss> {
+        let file = File::open(path)?;
+        let sealed = file.metadata()?.len().checked_sub(SEAL);
+        let sealed = sealed.ok_or(Miss::Damaged("it is too short"))?;
+
+        let mut hasher = Hasher::new();
+        hasher.update(key.as_bytes()).update_reader((&file).take(sealed))?;
+        let mut seal = [0; SEAL as usize];
+        file.read_exact_at(&mut seal, sealed)?;
+        if hasher.finalize() != seal {
+            return Err(Miss::Damaged("its bytes are not those that were written"));
+        }
+
+        // Whoever sealed an entry wrote it as above; nothing more is taken on trust for it.
+        let about_end = sealed.checked_sub(SIZE).ok_or(Miss::Damaged("it has no size"))?;
+        let mut size = [0; SIZE as usize];
+        file.read_exact_at(&mut size, about_end)?;
+        let object_size = u64::from_le_bytes(size);
+        let about_size = about_end.checked_sub(object_size).ok_or(Miss::Damaged("its size is wrong"))?;
+        let mut about = vec![0; about_size as usize];
+        file.read_exact_at(&mut about, object_size)?;
+        let about = serde_json::from_slice(&about).map_err(|_| Miss::Damaged("it is of another version"))?;
+        Ok(Self { file, object_size, about })
+    }
+
+    /// What the job did that made the object.
+    pub fn about(&self) -> &JobDone {
+        &self.about
+    }
+
+    /// Bytes of the object.
+    pub fn object_size(&self) -> u64 {
+        self.object_size
+    }
+
+    /// Writes the object to `output`, gives that its final name and tells its size. On a disk that can, both
+    /// files share their blocks until one is changed; never are they the same file.
+    ///
+    /// # Errors
+    /// As of [`OutputFile::finish`], or the entry cannot be read any more, over NFS for example because
+    /// another machine pruned it. Nothing is left; the object can be made as if there had been no entry.
+    pub fn place(&mut self, mut output: OutputFile) -> io::Result<u64> {
+        self.file.rewind()?;
+        let placed = output.append(&mut (&self.file).take(self.object_size))?;
+        if placed != self.object_size {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        output.finish(&[])?;
+        Ok(self.object_size)
+    }
+
+    /// Makes this the entry that was used last. Its times are set, because most disks are mounted so that
+    /// reading changes them seldom or never.
+    pub(super) fn mark_used(&self) {
+        // Those who may write to a file may set both of its times to now, also if it is another's. In a
+        // cache that cannot be written to there is no order to keep.
+        let _: Result<(), Errno> = futimens(&self.file, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW);
+    }
+
+    /// Undoes that it was read: whoever looks at every entry uses none.
+    pub(super) fn mark_unused(&self, before: FileTimes) {
+        // Only the owner may; others change the order.
+        let _ = self.file.set_times(before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key(name: &str) -> Key {
+        Key::new(blake3::hash(name.as_bytes()))
+    }
+
+    fn about() -> JobDone {
+        JobDone { imported_functions: 7, diagnostics: "warning: \u{fffd}".to_owned(), ..JobDone::default() }
+    }
+
+    fn written(path: &Path, key: &Key, object: &[u8]) {
+        write(OutputFile::create(path).unwrap(), key, object, &about()).unwrap();
+    }
+
+    fn placed(entry: &mut Entry, path: &Path) -> Vec<u8> {
+        assert_eq!(entry.place(OutputFile::create(path).unwrap()).unwrap(), entry.object_size());
+        fs::read(path).unwrap()
+    }
+
+    #[test]
+    fn every_changed_byte_and_every_missing_one_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("entry");
+        written(&path, &key("a"), b"\x7fELF and so on");
+        let whole = fs::read(&path).unwrap();
+        let is_damaged = |bytes: &[u8]| {
+            fs::write(&path, bytes).unwrap();
+            matches!(Entry::open(&path, &key("a")), Err(Miss::Damaged(_)))
+        };
+        assert!(!is_damaged(&whole));
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            assert!(is_damaged(&changed), "byte {at}");
+            assert!(is_damaged(&whole[..at]), "only {at} bytes");
+        }
+        assert!(is_damaged(&[&whole[..], &[0]].concat()));
+    }
+
+    #[test]
+    fn another_key_has_no_use_for_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("entry");
+        written(&path, &key("a"), b"object");
+        assert!(matches!(Entry::open(&path, &key("b")), Err(Miss::Damaged(_))));
+        assert!(matches!(Entry::open(&directory.path().join("none"), &key("a")), Err(Miss::Absent)));
+        assert!(matches!(
+            Entry::open(directory.path(), &key("a")),
+            Err(Miss::Damaged(_) | Miss::Unreadable(_))
+        ));
+    }
+
+    #[test]
+    fn an_output_is_a_file_of_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, output) = (directory.path().join("entry"), directory.path().join("a.o"));
+        written(&path, &key("a"), b"object");
+        placed(&mut Entry::open(&path, &key("a")).unwrap(), &output);
+        assert_ne!(fs::metadata(&path).unwrap().ino(), fs::metadata(&output).unwrap().ino());
+        File::options().write(true).open(&output).unwrap().write_all_at(b"strip", 0).unwrap();
+        assert_eq!(placed(&mut Entry::open(&path, &key("a")).unwrap(), &output), b"object");
+    }
+
+    #[test]
+    fn a_device_is_an_output() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("entry");
+        written(&path, &key("a"), b"object");
+        let null = OutputFile::create(Path::new("/dev/null")).unwrap();
+        assert_eq!(Entry::open(&path, &key("a")).unwrap().place(null).unwrap(), 6);
+    }
+
+    #[test]
+    fn an_entry_that_shrinks_is_not_placed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, output) = (directory.path().join("entry"), directory.path().join("a.o"));
+        written(&path, &key("a"), b"object");
+        let mut entry = Entry::open(&path, &key("a")).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(3).unwrap();
+        let error = entry.place(OutputFile::create(&output).unwrap()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn objects_come_back(object in prop::collection::vec(any::<u8>(), 0..4096)) {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("entry");
+            written(&path, &key("a"), &object);
+            let mut entry = Entry::open(&path, &key("a")).unwrap();
+            let json = |about: &JobDone| serde_json::to_value(about).unwrap();
+            prop_assert_eq!(json(entry.about()), json(&about()));
+            let output = directory.path().join("a.o");
+            // Twice: an entry is not used up.
+            for _ in 0..2 {
+                prop_assert!(placed(&mut entry, &output) == object);
+            }
+        }
+
+        #[test]
+        fn any_file_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("entry");
+            // Also one that somebody sealed.
+            let seal = Hasher::new().update(key("a").as_bytes()).update(&bytes).finalize();
+            for file in [bytes.clone(), [&bytes[..], seal.as_bytes()].concat()] {
+                fs::write(&path, file).unwrap();
+                prop_assert!(matches!(Entry::open(&path, &key("a")), Err(Miss::Damaged(_))));
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Tests of a store that several processes use, or one that may not do all that it wants to. The processes are
+//! this test program again, as [`child`].
+
+use std::env;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::{CachePruningPolicy, Key, Store};
+use crate::backend::{JobDone, OutputFile};
+
+const ROLE: &str = "THINFARM_TEST_CACHE_ROLE";
+const DIRECTORY: &str = "THINFARM_TEST_CACHE_DIRECTORY";
+
+/// A shell's status if it may not start a program.
+const CANNOT_EXECUTE: i32 = 126;
+
+/// What a child does is its role; without one it is not a child.
+#[test]
+#[ignore = "run by the other tests"]
+fn child() {
+    let (Ok(role), Some(directory)) = (env::var(ROLE), env::var_os(DIRECTORY)) else { return };
+    let store = Store::open(directory.as_ref()).unwrap();
+    match role.as_str() {
+        "fill the disk" => fill_the_disk(&store),
+        "only read" => only_read(&store),
+        seed => take_part(&store, seed.parse().unwrap()),
+    }
+}
+
+/// A process in the role `role`, started by way of the shell command `shell`, which ends with `exec "$@"`.
+fn in_role(role: &str, directory: &Path, shell: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", shell, "sh"]).arg(env::current_exe().unwrap());
+    command.args(["--exact", "cache::processes::child", "--ignored", "--nocapture"]);
+    command.env(ROLE, role).env(DIRECTORY, directory).stdout(Stdio::null());
+    command
+}
+
+fn key(number: u64) -> Key {
+    Key::new(blake3::hash(&number.to_le_bytes()))
+}
+
+/// The one right object of a key: of all sizes, unlike any other.
+fn object(number: u64) -> Vec<u8> {
+    let mut bytes = vec![0; (number * 7919 % 200_000) as usize];
+    blake3::Hasher::new().update(&number.to_le_bytes()).finalize_xof().fill(&mut bytes);
+    bytes
+}
+
+fn fill_the_disk(store: &Store) {
+    let before = fs::read_dir(store.directory()).unwrap().count();
+    for number in [1, 2] {
+        store.put(&key(number), &vec![1; 1 << 20], &JobDone::default()).unwrap_err();
+    }
+    assert_eq!(fs::read_dir(store.directory()).unwrap().count(), before);
+    assert_eq!(store.problems().len(), 1);
+    assert!(store.problems()[0].contains("2 times (first File too large"), "{:?}", store.problems());
+    store.put(&key(3), b"small", &JobDone::default()).unwrap();
+    assert!(store.get(&key(3)).is_some());
+}
+
+#[test]
+fn a_full_disk_has_no_half_entries() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = in_role("fill the disk", directory.path(), "trap '' XFSZ; ulimit -f 64; exec \"$@\"");
+    assert!(child.status().unwrap().success());
+}
+
+fn only_read(store: &Store) {
+    assert!(store.get(&key(1)).is_some());
+    assert!(store.problems().is_empty());
+    store.put(&key(2), b"object", &JobDone::default()).unwrap_err();
+    assert!(store.problems()[0].contains("Permission denied"), "{:?}", store.problems());
+    assert!(store.get(&key(1)).is_some());
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_to_has_hits() {
+    let directory = tempfile::tempdir().unwrap();
+    Store::open(directory.path()).unwrap().put(&key(1), b"object", &JobDone::default()).unwrap();
+    fs::set_permissions(directory.path(), Permissions::from_mode(0o555)).unwrap();
+    let mut child = in_role("only read", directory.path(), "exec \"$@\"");
+    if nix::unistd::geteuid().is_root() {
+        // Nothing is forbidden to root, but to somebody who owns nothing.
+        child.uid(65534).current_dir("/");
+    }
+    let ended = child.status().unwrap();
+    if ended.code() == Some(CANNOT_EXECUTE) {
+        eprintln!("not tested: nobody else may run this program where it is");
+    } else {
+        assert!(ended.success());
+    }
+    fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Gets what is there and compares it, puts what is not, and now and then damages something.
+fn take_part(store: &Store, seed: u64) {
+    let outputs = tempfile::tempdir().unwrap();
+    let output = outputs.path().join("a.o");
+    let (mut hits, mut random) = (0, blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof());
+    for _ in 0..1500 {
+        let mut draw = [0; 2];
+        random.fill(&mut draw);
+        let number = u64::from(draw[0] % 32);
+        if draw[1] < 8 {
+            // By a rename, as restored from a bad backup: an entry is never changed under its readers.
+            let path = super::directory::path_of(store.directory(), &key(number));
+            OutputFile::create(&path).unwrap().finish(&object(number + 1)).unwrap();
+        }
+        match store.get(&key(number)) {
+            Some(mut entry) => {
+                hits += 1;
+                entry.place(OutputFile::create(&output).unwrap()).unwrap();
+                assert!(fs::read(&output).unwrap() == object(number), "a wrong hit for {number}");
+            }
+            None => store.put(&key(number), &object(number), &JobDone::default()).unwrap(),
+        }
+    }
+    assert!(hits > 100, "only {hits} hits");
+    let others: Vec<String> =
+        store.problems().into_iter().filter(|problem| !problem.contains("damaged entry")).collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
+#[test]
+fn processes_share_a_store_that_is_pruned() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let mut children: Vec<_> = (0..4)
+        .map(|seed: u64| in_role(&seed.to_string(), directory, "exec \"$@\"").spawn().unwrap())
+        .collect();
+    let store = Store::open(directory).unwrap();
+    let policy: CachePruningPolicy = "cache_size_bytes=1m".parse().unwrap();
+    while children.iter_mut().any(|child| child.try_wait().unwrap().is_none()) {
+        store.prune(&policy.at_once()).unwrap();
+    }
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(store.stats().unwrap().temporaries.files, 0);
+}
