@@ -24,6 +24,7 @@ struct Cc1Outcome;
 struct CodegenOptions;
 struct DriverOutcome;
 struct Imports;
+struct IndexMeaning;
 struct JobFiles;
 struct LinkBackends;
 struct ModuleFacts;
@@ -81,6 +82,8 @@ Cc1Outcome parse_cc1(rust::Slice<const rust::String> Args);
 BackendFlags backend_flags(rust::Slice<const rust::String> Args, rust::Str Program,
                            rust::Str Directory);
 BackendFlags option_groups(rust::Slice<const rust::String> Args);
+rust::Vec<rust::String> diagnostic_options(rust::Slice<const rust::String> Cc1);
+rust::Vec<rust::String> diagnostic_files(rust::Slice<const rust::String> Cc1);
 
 std::unique_ptr<BitcodeModule> open_bitcode(rust::Slice<const uint8_t> Bytes,
                                             rust::Str Id, rust::String &Error);
@@ -89,6 +92,7 @@ bool is_native_object(rust::Slice<const uint8_t> Bytes);
 bool is_module(rust::Slice<const uint8_t> Bytes);
 std::unique_ptr<SummaryIndex> read_index(rust::Slice<const uint8_t> Bytes,
                                          rust::Str Id, rust::String &Error);
+IndexMeaning index_meaning(rust::Slice<const uint8_t> Bytes, rust::Str ModuleId);
 std::unique_ptr<ImportMap> new_import_map();
 
 std::unique_ptr<BackendResult>

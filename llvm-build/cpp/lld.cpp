@@ -67,6 +67,19 @@ static StringRef onlyOwnBackends(const lto::Config &C) {
   return "";
 }
 
+// The option that lets a job do more than make an object, or say something else than its options ask for. A
+// cache would know nothing of it.
+static StringRef notCacheable(const lto::Config &C) {
+  if (C.TimeTraceEnabled)
+    return "--time-trace";
+  if (!C.PGOWarnMismatch)
+    return "--no-lto-pgo-warn-mismatch";
+  if (C.PreOptModuleHook || C.PostPromoteModuleHook || C.PostInternalizeModuleHook ||
+      C.PostImportModuleHook || C.PostOptModuleHook || C.PreCodeGenModuleHook)
+    return "--save-temps";
+  return "";
+}
+
 // A path that no Rust string can hold.
 static std::string pathThatIsNotText(const ModuleSummaryIndex &Index) {
   for (const auto &Module : Index.modulePaths()) {
@@ -86,6 +99,7 @@ static LinkConfig facts(const lto::Config &C, const ModuleSummaryIndex &Index,
   F.is_whole = C.ThinLTOModulesToCompile.empty();
   F.threads = Parallelism.ThreadsRequested;
   F.cache_directory = rust::String::lossy(Cache.getCacheDirectoryPath());
+  F.not_cacheable = rust::String::lossy(notCacheable(C).str());
   F.fatal_warnings = lld::errorHandler().fatalWarnings;
   F.no_warnings = lld::errorHandler().suppressWarnings;
   StringRef Option = onlyOwnBackends(C);

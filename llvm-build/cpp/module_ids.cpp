@@ -18,7 +18,7 @@ std::string idInIndex(StringRef Id) {
   return (InHexadecimal + toHex(Id)).str();
 }
 
-static std::string idOutsideIndex(StringRef Id) {
+std::string idOutsideIndex(StringRef Id) {
   std::string Bytes;
   StringRef Digits = Id;
   if (Digits.consume_front(InHexadecimal) && tryGetFromHex(Digits, Bytes))

@@ -19,6 +19,9 @@ namespace thinfarm {
 // The words for Id: its own if all of it is ASCII.
 std::string idInIndex(llvm::StringRef Id);
 
+// The other way, of one id.
+std::string idOutsideIndex(llvm::StringRef Id);
+
 // Gives the modules of an index that is about to be written the ids of `idInIndex`; what is known by the
 // old ids stays.
 void putIdsIntoIndex(llvm::ModuleSummaryIndex &Index);

@@ -36,6 +36,15 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+// SAFETY: the C++ object owns all it has, bytes, text and numbers, and is only read.
+unsafe impl Send for Compiled {}
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compiled").field("size", &self.object().len()).finish()
+    }
+}
+
 impl Compiled {
     fn of(raw: UniquePtr<ffi::BackendResult>) -> Result<Self, Failure> {
         if raw.ok() {

@@ -5,7 +5,7 @@ use std::io;
 
 use cxx::UniquePtr;
 
-use crate::bridge::ffi::{self, Imports, ModuleFacts, ModuleRecord};
+use crate::bridge::ffi::{self, Imports, IndexMeaning, ModuleFacts, ModuleRecord};
 use crate::mapped::Mapped;
 
 /// Why a file is not an input.
@@ -159,6 +159,17 @@ pub fn has_object_magic(beginning: &[u8]) -> bool {
 pub fn is_native_object(bytes: &Mapped) -> bool {
     crate::initialize();
     ffi::is_native_object(bytes.bytes())
+}
+
+/// What the index of these bytes says to the module `module_id`, with any module called anything else. Cheaper than
+/// [`Index::read`].
+///
+/// # Errors
+/// The bytes are not bitcode.
+pub fn index_meaning(bytes: &[u8], module_id: &str) -> Result<IndexMeaning, OpenError> {
+    crate::initialize();
+    let meaning = ffi::index_meaning(bytes, module_id);
+    if meaning.error.is_empty() { Ok(meaning) } else { Err(OpenError::Format(meaning.error)) }
 }
 
 /// The combined index of one module, as a thin link wrote it.

@@ -301,6 +301,18 @@ pub(crate) mod ffi {
         skip: bool,
     }
 
+    /// What an index says, whatever its modules are called.
+    #[derive(Clone, Debug, Default)]
+    pub struct IndexMeaning {
+        /// Of everything in the index but module ids, and of the order of these; equal for indexes with
+        /// which modules of equal content compile to equal objects.
+        hash: [u8; 32],
+        /// The modules it names, each once, in the order of their ids. Their content is no part of the hash.
+        modules: Vec<String>,
+        /// Why it cannot be told; empty if it can.
+        error: String,
+    }
+
     /// Seconds of one stage.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
     pub struct StageTime {
@@ -344,6 +356,8 @@ pub(crate) mod ffi {
         threads: u32,
         /// `--thinlto-cache-dir=`.
         cache_directory: String,
+        /// What makes an object, or what is told of it, more than its inputs decide; empty without any.
+        not_cacheable: String,
         /// `--fatal-warnings`.
         fatal_warnings: bool,
         /// `--no-warnings`.
@@ -423,6 +437,10 @@ pub(crate) mod ffi {
         fn parse_cc1(args: &[String]) -> Cc1Outcome;
         fn backend_flags(args: &[String], program: &str, directory: &str) -> BackendFlags;
         fn option_groups(args: &[String]) -> BackendFlags;
+        /// Everything that a cc1 command line says about diagnostics, option by option.
+        fn diagnostic_options(cc1: &[String]) -> Vec<String>;
+        /// The files among it.
+        fn diagnostic_files(cc1: &[String]) -> Vec<String>;
 
         fn open_bitcode(bytes: &[u8], id: &str, error: &mut String) -> UniquePtr<BitcodeModule>;
         fn facts(self: &BitcodeModule) -> ModuleFacts;
@@ -438,6 +456,8 @@ pub(crate) mod ffi {
         fn is_module(bytes: &[u8]) -> bool;
         fn read_index(bytes: &[u8], id: &str, error: &mut String) -> UniquePtr<SummaryIndex>;
         fn imports(self: &SummaryIndex, module_id: &str) -> Imports;
+        /// What an index says to the module `module_id`.
+        fn index_meaning(bytes: &[u8], module_id: &str) -> IndexMeaning;
 
         fn new_import_map() -> UniquePtr<ImportMap>;
         fn add(self: Pin<&mut ImportMap>, module: &BitcodeModule);

@@ -22,6 +22,17 @@ impl Cc1 {
     pub fn args(&self) -> &[String] {
         &self.0
     }
+
+    /// Everything that decides which diagnostics a job tells, as what and how; not the files that diagnostics go to,
+    /// or that say which are suppressed.
+    pub fn diagnostic_options(&self) -> Vec<String> {
+        ffi::diagnostic_options(&self.0)
+    }
+
+    /// Those files.
+    pub fn diagnostic_files(&self) -> Vec<String> {
+        ffi::diagnostic_files(&self.0)
+    }
 }
 
 /// What the driver made of a command line.

@@ -20,10 +20,10 @@ mod mappings;
 mod process;
 
 pub use backend::{Compiled, Failure, compile_with_clang_action, compile_with_thin_backend};
-pub use bitcode::{Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, is_native_object};
+pub use bitcode::{Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, index_meaning, is_native_object};
 pub use bridge::ffi::{
-    CodegenOptions, Imports, JobFiles, LinkConfig, LinkJob, LinkObject, ModuleFacts, ModuleRecord, StageTime,
-    StageTimes,
+    CodegenOptions, Imports, IndexMeaning, JobFiles, LinkConfig, LinkJob, LinkObject, ModuleFacts,
+    ModuleRecord, StageTime, StageTimes,
 };
 pub use cache_pruning::{CachePruningPolicy, prune_cache};
 pub use command::{

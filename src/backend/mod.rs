@@ -4,13 +4,15 @@
 
 mod output;
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use blake3::Hash;
 use llvm_build::{
-    Failure, Imports, Index, JobFiles, OpenError, StageTime, StageTimes, compile_with_clang_action,
+    Compiled, Failure, Imports, Index, JobFiles, OpenError, StageTime, StageTimes, compile_with_clang_action,
     compile_with_thin_backend,
 };
 use nix::time::{ClockId, clock_gettime};
@@ -41,6 +43,49 @@ pub struct JobDone {
     pub warnings: u32,
     /// Warnings as clang words them, a line or more each; empty without any.
     pub diagnostics: String,
+}
+
+/// What a job did, with the object it made.
+#[derive(Debug)]
+pub struct Made {
+    /// What it did.
+    pub done: JobDone,
+    /// Its object, which is in its place.
+    pub object: Object,
+}
+
+/// Who knows the bytes of an object.
+#[derive(Debug)]
+pub enum Object {
+    /// This process has them.
+    Compiled(Compiled),
+    /// A child worker wrote it and tells its hash.
+    WrittenByWorker(Hash),
+    /// clang's own action wrote it, and what else there may be.
+    WrittenByClang,
+}
+
+impl Object {
+    /// Its bytes, if those in the file `output` are these.
+    pub fn bytes(&self, output: &Path) -> Option<Cow<'_, [u8]>> {
+        match self {
+            Self::Compiled(compiled) => Some(compiled.object().into()),
+            Self::WrittenByWorker(hash) => {
+                let bytes = fs::read(output).ok()?;
+                (blake3::hash(&bytes) == *hash).then_some(bytes.into())
+            }
+            Self::WrittenByClang => None,
+        }
+    }
+
+    /// The hash of its bytes, if this process has or had them.
+    pub fn hash(&self) -> Option<Hash> {
+        match self {
+            Self::Compiled(compiled) => Some(blake3::hash(compiled.object())),
+            Self::WrittenByWorker(hash) => Some(*hash),
+            Self::WrittenByClang => None,
+        }
+    }
 }
 
 /// Why a job made nothing.
@@ -177,7 +222,7 @@ impl JobError {
 ///
 /// # Errors
 /// See [`JobError`]; nothing is left under the final name of an output then.
-pub fn run(job: &Job, modules: &Modules) -> Result<JobDone, JobError> {
+pub fn run(job: &Job, modules: &Modules) -> Result<Made, JobError> {
     let start = StageStart::now();
     let mut reading = modules.reading();
     let (index, imports) = open(job, &mut reading)?;
@@ -224,7 +269,8 @@ pub fn run(job: &Job, modules: &Modules) -> Result<JobDone, JobError> {
     };
     done.stages.import.wall += opened.wall;
     done.stages.import.cpu += opened.cpu;
-    Ok(done)
+    let object = if is_thin_backend { Object::Compiled(compiled) } else { Object::WrittenByClang };
+    Ok(Made { done, object })
 }
 
 /// Opens every module that `job` reads, its own first, and its index.

@@ -42,7 +42,7 @@ impl Kind {
         let name = name.to_str()?;
         let key = name.strip_prefix(ENTRY).and_then(|digits| blake3::Hash::from_hex(digits).ok());
         match key {
-            Some(hash) => Some(Self::Entry(Key(hash))),
+            Some(hash) => Some(Self::Entry(Key::new(hash))),
             None if name.starts_with("llvmcache-") => Some(Self::Other),
             None if name.starts_with("Thin-") => Some(Self::Temporary),
             None => None,

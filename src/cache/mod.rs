@@ -1,4 +1,7 @@
-//! Native objects that were made before, found again by what they are made of.
+//! Native objects that were made before, found again by what they are made of, wherever that is.
+//!
+//! Before a run's first job, the [`Key`] of every job is made, a hash of everything that decides the bytes of its
+//! object, and looked up. What is there is written out; the rest is compiled and kept.
 //!
 //! The store is a flat directory that several processes and machines share without locks. Every entry is one
 //! file with a seal over all of its bytes: it appears whole, by a rename, and what is read is what was
@@ -7,39 +10,100 @@
 //!
 //! Whoever can write to the directory decides what goes into a build; the seal is against accidents.
 
+mod build;
 mod directory;
 mod entry;
+mod key;
+mod lookup;
+mod memo;
 #[cfg(test)]
 mod processes;
 mod store;
+mod uncacheable;
 mod upkeep;
 
 use std::fmt;
+use std::path::Path;
+
+use blake3::Hash;
 
 pub use llvm_build::CachePruningPolicy;
 
+pub use build::BuildError;
 pub use entry::Entry;
+pub use key::Key;
+pub(crate) use lookup::{Fetched, Lookup, Wanted};
 pub use store::{Store, StoreError};
+pub use uncacheable::Uncacheable;
 pub use upkeep::{Files, Stats, Verified};
 
-/// What an object is made of: everything that decides its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Key(blake3::Hash);
+/// What a cache had to do with an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CacheUse {
+    /// The object is from the cache.
+    Hit,
+    /// It was not there.
+    Miss,
+    /// No such object is ever there.
+    Uncacheable(Uncacheable),
+}
 
-impl Key {
-    /// The key that is this hash.
-    pub fn new(hash: blake3::Hash) -> Self {
-        Self(hash)
+/// A cache of objects, and for whom.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    store: Store,
+    /// Of the program that compiles: another one may make other objects.
+    build: Hash,
+    /// `None` if somebody else prunes it.
+    policy: Option<CachePruningPolicy>,
+}
+
+/// Why there is no cache.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// Its directory cannot be had.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What this program would keep, no other could trust.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}
+
+impl Cache {
+    /// The cache in `directory`, for objects that this process and its child workers compile.
+    ///
+    /// # Errors
+    /// There can be none.
+    pub fn open(directory: &Path) -> Result<Self, CacheError> {
+        Ok(Self { build: build::identity()?, store: Store::open(directory)?, policy: None })
     }
 
-    fn as_bytes(&self) -> &[u8; 32] {
-        self.0.as_bytes()
+    /// The same, which [`Cache::prune`] keeps in order.
+    #[must_use]
+    pub fn pruned_by(self, policy: CachePruningPolicy) -> Self {
+        Self { policy: Some(policy), ..self }
+    }
+
+    /// Removes what is too old or too much, if it is time to look and this is ours to do.
+    ///
+    /// # Errors
+    /// See [`Store::prune`].
+    pub fn prune(&self) -> Result<(), StoreError> {
+        self.policy.as_ref().map_or(Ok(()), |policy| self.store.prune(policy).map(drop))
+    }
+
+    /// Where the objects are.
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 }
 
-/// 64 hexadecimal digits.
-impl fmt::Display for Key {
+impl fmt::Display for CacheUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self {
+            Self::Hit => f.write_str("from the cache"),
+            Self::Miss => f.write_str("not in the cache"),
+            Self::Uncacheable(reason) => write!(f, "not cacheable: {reason}"),
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::progress::Progress;
-use super::{print, signals};
+use super::{cache_args, print, signals};
 use crate::backend::abandon_outputs;
 use crate::farm::{Farm, FarmError};
 use crate::options::{CommandError, CompileCommand};
@@ -83,7 +83,14 @@ fn run_one(command: CompileCommand) -> ExitCode {
         }
     };
     let mut progress = Progress::silent();
-    let farm = Farm::default().threads(NonZero::<usize>::MIN);
+    let cache = match cache_args::of_environment() {
+        Ok(cache) => cache,
+        Err(reason) => {
+            print::error(&reason);
+            return ExitCode::FAILURE;
+        }
+    };
+    let farm = Farm::default().threads(NonZero::<usize>::MIN).cache(cache);
     let report = match farm.run_with(&plan, |event| progress.hear(event)) {
         Ok(report) => report,
         Err(FarmError::LlvmArgs(complaint)) => {
@@ -95,6 +102,7 @@ fn run_one(command: CompileCommand) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    cache_args::finish(farm.cache_in_use());
     for (_, _, job) in report.ran() {
         match &job.result {
             Ok(done) => tell_counts(done.warnings, 0),

@@ -77,7 +77,7 @@ impl Dtlto {
                 print::note(&format_args!("{description}: the field {field} is unknown; passed over"));
             }
         }
-        let farm = self.run.farm_of_linker();
+        let farm = self.run.farm_of_linker().cache(self.run.cache.open(&self.sources)?);
         let plan = self.plan(distribution)?;
         let clang = self.run.clang()?;
         let watched = farm.clone();

@@ -11,7 +11,7 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use super::option_args::{SourceArgs, warn_of_missing};
 use super::progress::Progress;
 use super::run_args::{RunArgs, verify};
-use super::{print, signals, telling};
+use super::{cache_args, print, signals, telling};
 use crate::farm::Farm;
 use crate::link::{self, Arguments, Backends, Settings, Told, exit_as_lld};
 use crate::options::{SourceName, Sources};
@@ -100,14 +100,15 @@ pub(super) fn run_if_called() -> Option<ExitCode> {
 
 impl Linker {
     fn link(&self, args: &Arguments) -> Result<bool, String> {
-        let farm = self.run.farm_of_linker();
+        let farm = self.run.farm_of_linker().cache(self.run.cache.open(&self.sources)?);
         let settings = Settings {
             farm: farm.clone(),
             sources: self.sources.ask(Sources::given(Vec::new()), &SourceName::OWN)?,
             is_off: self.off,
+            may_cache: !self.run.cache.no_cache,
             threads: self.run.threads(),
         };
-        let mut hearing = Hearing { run: &self.run, farm: &farm, clang: self.run.clang()?, progress: None };
+        let mut hearing = Hearing { run: &self.run, clang: self.run.clang()?, progress: None };
         let mut backends = Backends::new(settings, args, |told| hearing.hear(told));
         let directory = backends.directory();
         let watched = farm.clone();
@@ -131,7 +132,6 @@ impl Linker {
 /// Tells a person what the backends of a link do.
 struct Hearing<'a> {
     run: &'a RunArgs,
-    farm: &'a Farm,
     clang: Option<Clang>,
     progress: Option<Progress>,
 }
@@ -144,29 +144,30 @@ impl Hearing<'_> {
                     "lld's own backends compile this link, every file with the link's options, because of {reason}"
                 ));
             }
-            Told::NotCached(directory) => {
-                print::warning(&format_args!(
-                    "--thinlto-cache-dir={directory}: nothing is kept there or taken from there; every module is compiled"
-                ));
+            Told::NoCache(error) => cache_args::unusable(error),
+            Told::NotCached(reason) => {
+                if self.run.verbose {
+                    print::note(&format_args!("no object of this link is cached, because of {reason}"));
+                }
             }
             Told::Planned(plan, sources) => {
                 warn_of_missing(sources, "--thinfarm-missing-options");
                 self.progress = Some(Progress::quiet(plan.jobs.len(), self.run.verbose));
             }
             Told::Event(event) => self.progress.iter_mut().for_each(|progress| progress.hear(event)),
-            Told::Done(plan, report) => self.done(plan, report)?,
+            Told::Done(plan, report, farm) => self.done(plan, report, farm)?,
         }
         Ok(())
     }
 
-    fn done(&mut self, plan: &Plan, report: &Report) -> Result<(), String> {
+    fn done(&mut self, plan: &Plan, report: &Report, farm: &Farm) -> Result<(), String> {
         self.progress.take().iter().for_each(Progress::finish);
-        self.run.tell_details(report, self.farm);
+        self.run.tell_details(report, farm);
         if self.run.verbose {
             telling::summary(plan, report, 0);
         }
         self.run.write_profile(report)?;
-        let threads = self.farm.threads_without_leave().min(report.threads);
+        let threads = farm.threads_without_leave().min(report.threads);
         match verify(self.clang.as_ref(), report.made(plan), threads)? {
             true => Ok(()),
             false => Err("objects differ from clang's".to_owned()),

@@ -2,6 +2,7 @@
 
 mod backend;
 mod cache;
+mod cache_args;
 mod cc;
 mod doctor;
 mod dtlto;

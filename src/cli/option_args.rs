@@ -1,6 +1,6 @@
 //! The arguments that say where options come from, the same for every subcommand that compiles.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
@@ -12,7 +12,7 @@ use crate::options::{MissingOptions, SourceName, Sources};
 #[command(next_help_heading = "Codegen options")]
 pub(super) struct OptionArgs {
     #[command(flatten)]
-    sources: SourceArgs,
+    pub(super) sources: SourceArgs,
     /// Codegen options of modules that have none of their own, as a clang command line. Front-end
     /// options do no harm.
     #[arg(last = true, value_name = "CLANG FLAGS")]
@@ -62,10 +62,19 @@ impl OptionArgs {
 }
 
 impl SourceArgs {
+    /// The configuration that was named, or that which is found.
+    pub(super) fn configuration(&self) -> Result<Config, String> {
+        let config = match &self.config {
+            Some(path) => Some(Config::read(path).map_err(|error| error.to_string())?),
+            None => Config::find().map_err(|error| error.to_string())?,
+        };
+        Ok(config.unwrap_or_default())
+    }
+
     /// `sources`, asking before the options they have those that were named, on the command line or in the
     /// configuration. If none is, those of `unasked` are asked, and need not know any module.
     pub(super) fn ask(&self, sources: Sources, unasked: &[SourceName]) -> Result<Sources, String> {
-        let config = configuration(self.config.as_deref())?;
+        let config = self.configuration()?;
         let named = if self.sources.is_empty() { &config.sources } else { &self.sources };
         let (names, default) = match named.is_empty() {
             true => (unasked, MissingOptions::Ignore),
@@ -76,15 +85,6 @@ impl SourceArgs {
         let sources = sources.with(names, policy).map_err(|error| error.to_string())?;
         Ok(sources.with_rules(config.rules))
     }
-}
-
-/// The configuration in `path`, or that which is found.
-fn configuration(path: Option<&Path>) -> Result<Config, String> {
-    let config = match path {
-        Some(path) => Some(Config::read(path).map_err(|error| error.to_string())?),
-        None => Config::find().map_err(|error| error.to_string())?,
-    };
-    Ok(config.unwrap_or_default())
 }
 
 /// A kernel's objects are useless without their options, `-mcmodel=kernel` for example; where else a

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::cache_args::{self, CacheArgs};
 use super::jobs::{self, JobArgs};
 use super::telling;
 use crate::farm::Farm;
@@ -18,6 +19,8 @@ use crate::verify::Clang;
 pub(super) struct RunArgs {
     #[command(flatten)]
     jobs: JobArgs,
+    #[command(flatten)]
+    pub(super) cache: CacheArgs,
     /// Start no further job once one has failed.
     #[arg(long)]
     fail_fast: bool,
@@ -53,12 +56,15 @@ impl RunArgs {
         self.verify_with.as_deref().map(Clang::find).transpose().map_err(|error| error.to_string())
     }
 
-    /// Tells those who want to know what was slow, and what became of `farm`'s share of the machine.
+    /// Tells those who want to know what was slow, and what became of `farm`'s share of the machine; and ends the use
+    /// of its cache.
     pub(super) fn tell_details(&self, report: &Report, farm: &Farm) {
         if self.verbose {
             telling::slowest(report);
+            telling::not_cached(report);
             jobs::tell_of_sharing(farm);
         }
+        cache_args::finish(farm.cache_in_use());
     }
 
     /// Writes what each job cost, if somebody asked for it.

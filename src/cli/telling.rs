@@ -61,6 +61,9 @@ pub(super) fn summary(plan: &Plan, report: &Report, up_to_date: usize) {
     if failed > 0 {
         summary += &format!("; {failed} failed");
     }
+    if report.from_cache() > 0 {
+        summary += &format!("; {} from the cache", report.from_cache());
+    }
     if up_to_date > 0 {
         summary += &format!("; {up_to_date} up to date");
     }
@@ -103,6 +106,13 @@ pub(super) fn slowest(report: &Report) {
             stages.codegen.wall,
             done.write.wall,
         ));
+    }
+}
+
+/// How many objects no cache can have, by reason.
+pub(super) fn not_cached(report: &Report) {
+    for (reason, objects) in report.uncacheable() {
+        print::tell(format!("not cacheable: {objects} of {} objects: {reason}\n", report.objects()));
     }
 }
 

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 pub use rule::{GlobError, Rule};
 
+use crate::cache::CachePruningPolicy;
 use crate::options::{MissingOptions, SourceName};
 
 /// The name of the file.
@@ -23,6 +24,10 @@ pub struct Config {
     pub sources: Vec<SourceName>,
     /// `missing-options`: what is done about a module that none of them knows.
     pub missing_options: Option<MissingOptions>,
+    /// `cache-dir`: where objects are kept.
+    pub cache_directory: Option<PathBuf>,
+    /// `cache-policy`: what may stay there.
+    pub cache_policy: Option<CachePruningPolicy>,
     /// `[[rule]]`, in their order.
     pub rules: Vec<Rule>,
 }
@@ -58,6 +63,16 @@ pub enum ConfigError {
         /// What is expected.
         reason: String,
     },
+    /// LLVM knows no such policy of caches.
+    #[error("{}: cache-policy = \"{policy}\": {reason}", path.display())]
+    CachePolicy {
+        /// The file.
+        path: PathBuf,
+        /// The policy.
+        policy: String,
+        /// LLVM's words.
+        reason: String,
+    },
     /// A glob is none.
     #[error("{}, rule {rule}: {error}", path.display())]
     Glob {
@@ -76,6 +91,8 @@ struct Text {
     #[serde(default)]
     options: Vec<String>,
     missing_options: Option<MissingOptions>,
+    cache_dir: Option<PathBuf>,
+    cache_policy: Option<String>,
     #[serde(default)]
     rule: Vec<rule::Text>,
 }
@@ -128,7 +145,13 @@ impl Config {
                 error,
             })
         };
+        let policy = |policy: String| match policy.parse() {
+            Ok(policy) => Ok(policy),
+            Err(reason) => Err(ConfigError::CachePolicy { path: path.to_owned(), policy, reason }),
+        };
         Ok(Self {
+            cache_directory: text.cache_dir.map(|below| directory.join(below)),
+            cache_policy: text.cache_policy.map(policy).transpose()?,
             sources: text.options.into_iter().map(source).collect::<Result<_, _>>()?,
             missing_options: text.missing_options,
             rules: text.rule.into_iter().enumerate().map(rule).collect::<Result<_, _>>()?,
@@ -164,12 +187,21 @@ mod tests {
     }
 
     #[test]
+    fn a_cache_is_relative_to_the_file() {
+        let config = parsed("cache-dir = \"cache\"\ncache-policy = \"prune_after=1h\"").unwrap();
+        assert_eq!(config.cache_directory, Some("/p/cache".into()));
+        assert_eq!(config.cache_policy, Some("prune_after=1h".parse().unwrap()));
+        assert_eq!(parsed("cache-dir = \"/c\"").unwrap().cache_directory, Some("/c".into()));
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_place() {
         for (text, told) in [
             ("\noptions = [\"kbuild\"\n", "line 2"),
             ("option = []", "unknown field `option`"),
             ("options = [\"make\"]", "\"make\"]: expected kbuild"),
             ("missing-options = \"maybe\"", "maybe"),
+            ("cache-policy = \"much\"", "cache-policy = \"much\": "),
             ("[[rule]]\nadd = []", "missing field `modules`"),
             ("[[rule]]\nmodules = []\nad = []", "unknown field `ad`"),
             ("[[rule]]\nmodules = []\n[[rule]]\nmodules = [\"a[\"]", "rule 2: the glob a["),

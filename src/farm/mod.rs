@@ -1,6 +1,7 @@
 //! Runs the jobs of a plan on worker threads: order, threads, stopping. It knows nothing of flags,
 //! and of LLVM only that some of its state belongs to the process.
 
+mod cached;
 mod event;
 mod permits;
 mod process;
@@ -15,6 +16,7 @@ use std::time::{Instant, SystemTime};
 
 use crossbeam_channel::{Sender, unbounded};
 
+use cached::Cached;
 pub use event::Event;
 use permits::Permits;
 pub use permits::{InUse, Jobserver, MachineShare, ShareError};
@@ -24,7 +26,8 @@ use queue::Queue;
 pub use worker::serve;
 use worker::{Children, Workers};
 
-use crate::backend::{self, JobDone, JobError, abandon_outputs};
+use crate::backend::{self, JobError, Made, abandon_outputs};
+use crate::cache::{Cache, Lookup};
 use crate::input::Modules;
 use crate::plan::{Job, Plan};
 use crate::report::{JobReport, Report, Usage};
@@ -40,12 +43,13 @@ pub struct Farm {
     worker_program: Option<PathBuf>,
     jobserver: Option<Jobserver>,
     machine: Option<MachineShare>,
+    cache: Option<Cache>,
     children: Arc<Children>,
 }
 
 impl Default for Farm {
     /// As many threads as cores this process may use; jobs go on when one fails; no child workers, no
-    /// jobserver, and the machine is not shared.
+    /// jobserver, no cache, and the machine is not shared.
     fn default() -> Self {
         Self {
             threads: available_cores(),
@@ -53,6 +57,7 @@ impl Default for Farm {
             worker_program: None,
             jobserver: None,
             machine: None,
+            cache: None,
             children: Arc::default(),
         }
     }
@@ -98,6 +103,18 @@ impl Farm {
         Self { machine, ..self }
     }
 
+    /// Looks in `cache` for objects that were made before, and keeps there those that were not. Nothing that goes wrong
+    /// with it fails a job, see [`crate::cache::Store::problems`].
+    #[must_use]
+    pub fn cache(self, cache: Option<Cache>) -> Self {
+        Self { cache, ..self }
+    }
+
+    /// The cache of objects, if there is one.
+    pub fn cache_in_use(&self) -> Option<&Cache> {
+        self.cache.as_ref()
+    }
+
     /// Why the machine is not shared any more, although [`Farm::machine`] was to share it; the jobs go on.
     pub fn sharing_problem(&self) -> Option<String> {
         self.machine.as_ref().and_then(MachineShare::problem)
@@ -129,7 +146,8 @@ impl Farm {
         abandon_outputs();
     }
 
-    /// Runs every job of `plan`, the largest first.
+    /// Makes the object of every job of `plan`: those that are in the cache are written first, then the other jobs
+    /// run, the largest first.
     ///
     /// A failed job does not fail the run: see [`Report::failed`]. Runs in one process take turns,
     /// because LLVM keeps options for the whole process.
@@ -159,15 +177,23 @@ impl Farm {
             .as_deref()
             .map(|program| Workers::new(plan, program, turn.trusts_debug_info, &self.children));
 
-        let queue = Queue::new(plan.largest_first());
+        let (cached, mut reports) = match self.lookup(&modules, &turn) {
+            Some(lookup) => {
+                let (cached, found) = Cached::look_up(lookup, plan, self.threads_without_leave(), start);
+                (Some(cached), found)
+            }
+            None => (None, vec![None; plan.jobs.len()]),
+        };
+        let is_wanted = |position: &usize| reports[*position].is_none();
+        let queue = Queue::new(plan.largest_first().into_iter().filter(is_wanted).collect());
         let (sender, receiver) = unbounded();
-        let mut reports: Vec<Option<JobReport>> = vec![None; plan.jobs.len()];
         let run = Run {
             farm: self,
             plan,
             modules: &modules,
             turn: &turn,
             workers: workers.as_ref(),
+            cached: cached.as_ref(),
             queue: &queue,
             permits: &permits,
             start,
@@ -186,6 +212,12 @@ impl Farm {
             }
             drop(sender);
             listen(&Event::Began { jobs: plan.jobs.len(), threads: threads.get() });
+            for (job, report) in plan.jobs.iter().zip(&reports) {
+                if let Some(report) = report {
+                    listen(&Event::Started { job });
+                    listen(&Event::Finished { job, report });
+                }
+            }
             for message in receiver {
                 match message {
                     Message::Started(position) => listen(&Event::Started { job: &plan.jobs[position] }),
@@ -203,6 +235,13 @@ impl Farm {
     }
 }
 
+impl Farm {
+    fn lookup<'a>(&'a self, modules: &'a Modules, turn: &Turn) -> Option<Lookup<'a>> {
+        let cache = self.cache.as_ref()?;
+        Some(Lookup::new(cache, modules, turn.trusts_debug_info, self.worker_program.as_deref()))
+    }
+}
+
 /// What a worker tells the thread that listens; workers print nothing.
 enum Message {
     Started(usize),
@@ -217,6 +256,7 @@ struct Run<'a> {
     modules: &'a Modules,
     turn: &'a Turn,
     workers: Option<&'a Workers<'a>>,
+    cached: Option<&'a Cached<'a>>,
     queue: &'a Queue,
     permits: &'a Permits<'a>,
     start: Instant,
@@ -231,23 +271,26 @@ impl Run<'_> {
             let queued = self.start.elapsed();
             // The listener outlives the workers, so a message always arrives.
             let _ = listener.send(Message::Started(position));
-            let result = self.compile(&self.plan.jobs[position]);
+            let job = &self.plan.jobs[position];
+            let made = self.compile(job);
             if self.farm.children.are_abandoned() {
                 // The process is about to end; what became of the job is nothing to tell.
                 park();
             }
-            if self.farm.fail_fast && result.is_err() {
+            if self.farm.fail_fast && made.is_err() {
                 self.queue.stop();
             }
+            let cache = self.cached.map(|cached| cached.keep(position, job, &made));
+            let result = made.map(|made| made.done);
             let wall = self.start.elapsed() - queued;
             let claimed_memory = permit.claimed_memory;
-            let report = JobReport { queued, waited, wall, claimed_memory, result };
+            let report = JobReport { queued, waited, wall, claimed_memory, cache, result };
             let _ = listener.send(Message::Finished(position, Box::new(report)));
         }
     }
 
     /// Runs a job here, or in the child that has its `-mllvm` options.
-    fn compile(&self, job: &Job) -> Result<JobDone, JobError> {
+    fn compile(&self, job: &Job) -> Result<Made, JobError> {
         match self.workers {
             Some(workers) if !self.turn.suits(job) => workers.run(job),
             _ => backend::run(job, self.modules),

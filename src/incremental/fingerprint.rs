@@ -140,7 +140,7 @@ fn options(job: &Job, no_index: bool) -> Option<Hash> {
 }
 
 /// The files that options make a backend read.
-fn files_named(options: &CodegenOptions) -> impl Iterator<Item = &str> {
+pub(crate) fn files_named(options: &CodegenOptions) -> impl Iterator<Item = &str> {
     let cs_profile = if options.cs_profile == "use" { options.cs_profile_path.as_str() } else { "" };
     let list = options.bb_sections.strip_prefix("list=").unwrap_or_default();
     [&options.sample_profile, &options.profile_remapping, cs_profile, list]

@@ -1,27 +1,14 @@
 //! Hashes of modules, each once per run, and not even that for a file that has not been touched.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::fs::File;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use blake3::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 
-use crate::input::Modules;
-
-/// Marks of a file by which one that is untouched is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Marks {
-    size: u64,
-    inode: u64,
-    /// Nanoseconds since 1970.
-    modified: i128,
-    /// Of the file's data or attributes, nanoseconds since 1970.
-    changed: i128,
-}
+use crate::input::{Marks, Modules};
 
 /// What an object takes from a module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,20 +105,7 @@ impl Hashes {
 impl Stamp {
     /// Whether a later write cannot have left the same marks.
     fn is_sure(&self) -> bool {
-        self.marks.modified.max(self.marks.changed) + RACY < self.read
-    }
-}
-
-impl Marks {
-    fn of(file: &Path) -> Option<Self> {
-        let metadata = fs::metadata(file).ok()?;
-        let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
-        Some(Self {
-            size: metadata.size(),
-            inode: metadata.ino(),
-            modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
-            changed: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
-        })
+        self.marks.latest() + RACY < self.read
     }
 }
 
@@ -145,13 +119,13 @@ mod tests {
 
     #[test]
     fn a_stamp_counts_only_if_the_file_was_old_when_it_was_read() {
-        let content = Content { hash: blake3::hash(b""), assembly: Vec::new() };
-        let is_sure = |modified, changed, read| {
-            let marks = Marks { size: 1, inode: 1, modified, changed };
-            Stamp { marks, content: content.clone(), read }.is_sure()
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let marks = Marks::of(file.path()).unwrap();
+        let is_sure = |read| {
+            let content = Content { hash: blake3::hash(b""), assembly: Vec::new() };
+            Stamp { marks, content, read }.is_sure()
         };
-        assert!(is_sure(0, 0, RACY + 1));
-        assert!(!is_sure(0, 0, RACY));
-        assert!(!is_sure(0, 5, RACY + 1));
+        assert!(is_sure(marks.latest() + RACY + 1));
+        assert!(!is_sure(marks.latest() + RACY));
     }
 }

@@ -4,6 +4,7 @@
 mod archive;
 mod archives;
 mod location;
+mod marks;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 pub use archives::{Archives, Glance};
 use llvm_build::{Bitcode, OpenError};
 pub use location::Location;
+pub use marks::Marks;
 
 /// Answers "the module with this id".
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! The backends of one link: what lld asks for, made by a farm.
 
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{fmt, fs};
 
@@ -9,6 +9,7 @@ use llvm_build::{LinkConfig, LinkJob, LinkObject, release_read_mappings};
 use tempfile::TempDir;
 
 use super::Arguments;
+use crate::cache::{Cache, CacheError};
 use crate::farm::{self, Event, Farm};
 use crate::options::{LinkLine, Resolver, Sources};
 use crate::plan::{ModuleFiles, Plan, PlanError};
@@ -24,6 +25,8 @@ pub struct Settings {
     pub sources: Sources,
     /// LLVM's own backends are to do the work.
     pub is_off: bool,
+    /// A farm without a cache gets the one that lld is told of, if it is.
+    pub may_cache: bool,
     /// No more threads than these, instead of what lld is told.
     pub threads: Option<NonZero<usize>>,
 }
@@ -34,14 +37,16 @@ pub struct Settings {
 pub enum Told<'a> {
     /// LLVM's own backends do the work, because of this: only they can.
     LeftToLlvm(&'a str),
-    /// lld was given this directory for a cache, and there is none.
+    /// lld was given a directory for a cache, and there is none.
+    NoCache(&'a CacheError),
+    /// There is a cache, but no object of this link can be in it, because of this.
     NotCached(&'a str),
     /// What is to be done.
     Planned(&'a Plan, &'a Sources),
     /// What happens.
     Event(&'a Event<'a>),
-    /// What happened, with every object there or not.
-    Done(&'a Plan, &'a Report),
+    /// What happened, with every object there or not, in which farm.
+    Done(&'a Plan, &'a Report, &'a Farm),
 }
 
 /// Hears what a link tells; an error fails the link.
@@ -109,6 +114,24 @@ impl<'a> Backends<'a> {
         self.directory.clone()
     }
 
+    /// The cache of thinfarm's own settings, or else lld's, in a link that can have any. lld prunes its own.
+    fn choose_cache(&mut self, config: &LinkConfig) -> Result<(), String> {
+        let Some(settings) = &mut self.settings else { return Ok(()) };
+        let mut cache = settings.farm.cache_in_use().cloned();
+        if cache.is_none() && settings.may_cache && !config.cache_directory.is_empty() {
+            match Cache::open(Path::new(&config.cache_directory)) {
+                Ok(opened) => cache = Some(opened),
+                Err(error) => (self.listen)(&Told::NoCache(&error))?,
+            }
+        }
+        if cache.is_some() && !config.not_cacheable.is_empty() {
+            (self.listen)(&Told::NotCached(&config.not_cacheable))?;
+            cache = None;
+        }
+        settings.farm = settings.farm.clone().cache(cache);
+        Ok(())
+    }
+
     fn plan(&mut self, sources: &mut Sources, jobs: &[LinkJob]) -> Result<Plan, PlanError> {
         let files: Vec<ModuleFiles> = jobs.iter().map(files).collect();
         let mut resolver = Resolver::new(Tool::clang_for_driver());
@@ -143,9 +166,7 @@ impl llvm_build::Backends for Backends<'_> {
         if self.settings.as_ref().is_some_and(|settings| settings.is_off) {
             return Ok(None);
         }
-        if !config.cache_directory.is_empty() {
-            (self.listen)(&Told::NotCached(&config.cache_directory))?;
-        }
+        self.choose_cache(config)?;
         let settings = self.settings.as_mut().ok_or("lld has run the backends of this link already")?;
         // lld has given these to LLVM, for good.
         farm::adopt_llvm_args(self.llvm_args.clone());
@@ -189,7 +210,7 @@ impl llvm_build::Backends for Backends<'_> {
             }
         });
         let report = report.map_err(|error| error.to_string())?;
-        (self.listen)(&Told::Done(&plan, &report))?;
+        (self.listen)(&Told::Done(&plan, &report, &farm))?;
         failure.map_or(Ok(()), Err)?;
         if !report.is_success() {
             let failed: Vec<&str> = report.failed().map(|(_, module, _)| module).collect();
@@ -221,8 +242,6 @@ fn failures(failed: &[&str], jobs: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]

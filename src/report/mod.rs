@@ -3,6 +3,7 @@
 mod profile;
 mod usage;
 
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::time::{Duration, SystemTime};
 
@@ -10,6 +11,7 @@ pub use profile::PROFILE_VERSION;
 pub use usage::Usage;
 
 use crate::backend::{JobDone, JobError};
+use crate::cache::{CacheUse, Uncacheable};
 use crate::plan::{Job, Plan};
 
 /// What one job did and cost.
@@ -24,6 +26,9 @@ pub struct JobReport {
     pub wall: Duration,
     /// Memory it claimed in a machine that is shared, bytes: what it was expected to need at most.
     pub claimed_memory: Option<u64>,
+    /// What a cache had to do with it, if there was one. An object that is [`CacheUse::Hit`] was not made in this run,
+    /// and its result tells nothing of what that cost.
+    pub cache: Option<CacheUse>,
     /// What it made, or why it made nothing.
     pub result: Result<JobDone, JobError>,
 }
@@ -91,6 +96,22 @@ impl Report {
     /// How many objects were written.
     pub fn objects(&self) -> usize {
         self.ran().filter(|(_, _, job)| job.result.is_ok()).count()
+    }
+
+    /// How many objects are from the cache.
+    pub fn from_cache(&self) -> usize {
+        self.ran().filter(|(_, _, job)| job.cache == Some(CacheUse::Hit)).count()
+    }
+
+    /// Why objects can be in no cache, and how many, if there was one.
+    pub fn uncacheable(&self) -> BTreeMap<&Uncacheable, usize> {
+        let mut reasons = BTreeMap::new();
+        for (_, _, job) in self.ran() {
+            if let Some(CacheUse::Uncacheable(reason)) = &job.cache {
+                *reasons.entry(reason).or_default() += 1;
+            }
+        }
+        reasons
     }
 
     /// How many jobs were never started.

@@ -5,6 +5,7 @@ use std::time::UNIX_EPOCH;
 use serde::Serialize;
 
 use super::{JobReport, Report};
+use crate::cache::CacheUse;
 use llvm_build::{StageTime, StageTimes};
 
 /// The version of the profile's format. It is raised when a field changes its meaning or goes;
@@ -36,6 +37,9 @@ struct Job<'a> {
     wall_seconds: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     claimed_memory_bytes: Option<u64>,
+    /// Whether the object is from the cache, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cached: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stages: Option<Stages>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,6 +91,7 @@ impl Report {
             waited_seconds: job.waited.as_secs_f64(),
             wall_seconds: job.wall.as_secs_f64(),
             claimed_memory_bytes: job.claimed_memory,
+            cached: job.cache.as_ref().map(|used| *used == CacheUse::Hit),
             stages: done.map(|done| Stages { llvm: done.stages, write: done.write }),
             module_bytes: done.map(|done| done.module_size),
             object_bytes: done.map(|done| done.object_size),

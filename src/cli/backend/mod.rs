@@ -87,7 +87,8 @@ impl Backend {
 
     /// Whether everything asked for was made.
     fn compile(&self) -> Result<bool, String> {
-        let (farm, verbose) = (self.run.farm(), self.run.verbose);
+        let cache = self.run.cache.open(&self.options.sources)?;
+        let (farm, verbose) = (self.run.farm().cache(cache), self.run.verbose);
         let threads = farm.threads_without_leave();
         let plan = self.plan()?;
         // Who asks for the names of all objects has them there.

@@ -18,7 +18,7 @@ use nix::sys::signal::Signal;
 use wait4::Wait4;
 
 use super::protocol::{self, Answer, Failed, Hello, Request};
-use crate::backend::{self, JobDone, JobError};
+use crate::backend::{self, JobError, Made, Object};
 use crate::plan::Job;
 use crate::report::Usage;
 
@@ -95,7 +95,7 @@ struct Jobs {
 #[derive(Debug)]
 struct Waiting {
     job: Job,
-    result: Sender<Result<JobDone, Failed>>,
+    result: Sender<Result<Made, Failed>>,
 }
 
 /// How a child ended.
@@ -164,7 +164,7 @@ impl Child {
     }
 
     /// Sends it `job` and waits for the result, or for its end and what that was.
-    pub(super) fn run(&self, job: &Job) -> Result<Result<JobDone, JobError>, String> {
+    pub(super) fn run(&self, job: &Job) -> Result<Result<Made, JobError>, String> {
         let (sender, result) = bounded(1);
         let id = {
             let mut jobs = lock(&self.jobs);
@@ -195,9 +195,10 @@ impl Child {
             match protocol::receive(&mut from) {
                 Ok(Some(Answer::Ready)) => drop(ready.send(Ok(()))),
                 Ok(Some(Answer::Refused(reason))) => drop(ready.send(Err(reason))),
-                Ok(Some(Answer::Done { id, result })) => {
+                Ok(Some(Answer::Done { id, result, object })) => {
                     if let Some(waiting) = lock(&self.jobs).waiting.remove(&id) {
-                        let _ = waiting.result.send(result);
+                        let object = object.map_or(Object::WrittenByClang, Object::WrittenByWorker);
+                        let _ = waiting.result.send(result.map(|done| Made { done, object }));
                     }
                 }
                 Ok(None) => break None,

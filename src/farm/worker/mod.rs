@@ -17,7 +17,7 @@ use child::{Child, Unready};
 use protocol::Hello;
 pub use serve::serve;
 
-use crate::backend::{self, JobDone, JobError};
+use crate::backend::{self, JobError, Made};
 use crate::plan::{Job, Plan};
 
 /// What makes two programs able to work together.
@@ -56,7 +56,7 @@ impl<'a> Workers<'a> {
     }
 
     /// Runs `job` in the child that has its options.
-    pub(super) fn run(&self, job: &Job) -> Result<JobDone, JobError> {
+    pub(super) fn run(&self, job: &Job) -> Result<Made, JobError> {
         self.child(job.llvm_args()).and_then(|child| child.run(job)).unwrap_or_else(|reason| {
             if !self.children.are_abandoned() {
                 backend::discard_outputs(job);

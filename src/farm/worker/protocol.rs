@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead, Write};
 
+use blake3::Hash;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +44,12 @@ pub(super) enum Answer {
     /// No jobs, for this reason.
     Refused(String),
     /// A job is done.
-    Done { id: u64, result: Result<JobDone, Failed> },
+    Done {
+        id: u64,
+        result: Result<JobDone, Failed>,
+        /// Of the object, if the worker knows its bytes.
+        object: Option<Hash>,
+    },
 }
 
 /// A [`JobError`] as it travels.

@@ -74,13 +74,17 @@ impl Worker {
     fn run(&self, request: &Request) {
         let job = &request.job;
         let result = catch_unwind(AssertUnwindSafe(|| backend::run(job, &self.modules)));
-        let result = match result {
-            Ok(result) => result,
-            Err(_) => Err(JobError::NoWorker { module: job.module.clone(), reason: "panicked".to_owned() }),
+        let (result, object) = match result {
+            Ok(Ok(made)) => (Ok(made.done), made.object.hash()),
+            Ok(Err(error)) => (Err(Failed::from(error)), None),
+            Err(_) => {
+                let error = JobError::NoWorker { module: job.module.clone(), reason: "panicked".to_owned() };
+                (Err(Failed::from(error)), None)
+            }
         };
         self.running.fetch_sub(1, Ordering::Relaxed);
         // A farm that is gone has hung up too, which ends this process.
-        let _ = self.answer(&Answer::Done { id: request.id, result: result.map_err(Failed::from) });
+        let _ = self.answer(&Answer::Done { id: request.id, result, object });
     }
 
     fn answer(&self, answer: &Answer) -> io::Result<()> {

@@ -1,0 +1,234 @@
+//! What decides the bytes of an object, as one hash.
+//!
+//! Paths decide nothing, with two exceptions: those that options carry into the object, and the order of module ids,
+//! which is part of what an index means. So an object is found again from another directory, at another place in an
+//! archive and under the names that lld makes up for a distributed job.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use blake3::{Hash, Hasher};
+use llvm_build::{Cc1, CodegenOptions, JobFiles, index_meaning};
+use serde::Serialize;
+
+use super::memo::Memo;
+use super::uncacheable::{Uncacheable, words};
+use crate::incremental::files_named;
+use crate::input::{Location, Marks, Modules};
+use crate::plan::Job;
+
+/// What an object is made of: everything that decides its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key(Hash);
+
+impl Key {
+    /// The key that is `hash`.
+    pub fn new(hash: Hash) -> Self {
+        Self(hash)
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+}
+
+/// 64 hexadecimal digits.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Raised when the same inputs would make another key, or another entry.
+const VERSION: u32 = 1;
+
+/// Everything that decides the bytes of an object and what is told of making it.
+#[derive(Serialize)]
+struct Inputs<'a> {
+    version: u32,
+    /// See [`super::build`].
+    build: Hash,
+    /// LLVM takes debug information as it is; broken one would be left out otherwise.
+    trusts_debug_info: bool,
+    /// The `-mllvm` options of the process are among them.
+    options: &'a CodegenOptions,
+    /// What CodeView debug information calls the object.
+    object_filename_for_debug: &'a str,
+    /// Which diagnostics are told, as what and how.
+    diagnostics: &'a [String],
+    /// What the index says, with modules called by their rank.
+    index: [u8; 32],
+    /// The module's content.
+    module: Hash,
+    /// The content of the modules that the index names, by rank.
+    modules: Hash,
+    /// The content of each file that options name.
+    files: &'a [(&'a str, Hash)],
+}
+
+impl Inputs<'_> {
+    fn key(&self) -> Key {
+        let text = serde_json::to_vec(self).expect("inputs are plain data");
+        Key(blake3::hash(&text))
+    }
+}
+
+/// A module as a job reads it.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) id: String,
+    /// Of the bitcode, as it is mapped.
+    pub(super) hash: Hash,
+    /// Of the file, before it was read.
+    file: Option<(PathBuf, Marks)>,
+}
+
+/// What a key was made of, as far as it may change until the object is made.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// The module, and those that its index names.
+    pub(super) modules: Vec<Arc<Source>>,
+    /// The index's bytes.
+    index: Hash,
+    /// Of the files that options name.
+    files: Vec<(String, Hash)>,
+}
+
+/// Makes the keys of one run's jobs, and reads what they have in common once.
+#[derive(Debug)]
+pub(super) struct Keys<'a> {
+    build: Hash,
+    trusts_debug_info: bool,
+    pub(super) modules: &'a Modules,
+    sources: Memo<String, Option<Arc<Source>>>,
+    files: Memo<String, Hash>,
+    diagnostics: Memo<Cc1, Option<Arc<[String]>>>,
+}
+
+impl<'a> Keys<'a> {
+    pub(super) fn new(build: Hash, trusts_debug_info: bool, modules: &'a Modules) -> Self {
+        let (sources, files, diagnostics) = Default::default();
+        Self { build, trusts_debug_info, modules, sources, files, diagnostics }
+    }
+
+    /// The key of the object that `job` makes.
+    pub(super) fn of(&self, job: &Job) -> Result<(Key, Read), Uncacheable> {
+        if let Some(reason) = Uncacheable::by_options(job) {
+            return Err(reason);
+        }
+        let options = job.command.codegen();
+        // Every field, so that a new one is thought of here.
+        let JobFiles {
+            index: _,
+            output: _,
+            input: _,
+            object_filename_for_debug,
+            // Assembly that reads files has no key, and others come to `by_options`.
+            assembler_search_paths: _,
+            split_dwarf_file: _,
+            split_dwarf_output: _,
+            side_outputs: _,
+        } = &job.command.files;
+        let index = fs::read(&job.index).map_err(|_| Uncacheable::Unreadable)?;
+        if index.is_empty() {
+            return Err(Uncacheable::ClangAction("no index".to_owned()));
+        }
+        let meaning = index_meaning(&index, &job.module).map_err(|_| Uncacheable::Unreadable)?;
+        let module = self.source(&job.module)?;
+        let named = meaning.modules.iter().map(|id| self.source(id)).collect::<Result<Vec<_>, _>>()?;
+        let mut modules = Hasher::new();
+        for source in &named {
+            modules.update(source.hash.as_bytes());
+        }
+        let files = files_named(options).chain(files_in(job.llvm_args()));
+        let files: Vec<(&str, Hash)> = files.map(|path| (path, self.file(path))).collect();
+        let inputs = Inputs {
+            version: VERSION,
+            build: self.build,
+            trusts_debug_info: self.trusts_debug_info,
+            options,
+            object_filename_for_debug,
+            diagnostics: &*self.diagnostics(job.command.warning_flags())?,
+            index: meaning.hash,
+            module: module.hash,
+            modules: modules.finalize(),
+            files: &files,
+        };
+        let read = Read {
+            modules: [module].into_iter().chain(named).collect(),
+            index: blake3::hash(&index),
+            files: files.iter().map(|(path, hash)| ((*path).to_owned(), *hash)).collect(),
+        };
+        Ok((inputs.key(), read))
+    }
+
+    fn source(&self, id: &str) -> Result<Arc<Source>, Uncacheable> {
+        let look = || {
+            let file = file_of(self.modules, id);
+            let file = file.and_then(|path| Marks::of(&path).map(|marks| (path, marks)));
+            let mut reading = self.modules.reading();
+            let hash = blake3::hash(reading.open(id).ok()?.bitcode());
+            Some(Arc::new(Source { id: id.to_owned(), hash, file }))
+        };
+        self.sources.get(&id.to_owned(), look).ok_or(Uncacheable::Unreadable)
+    }
+
+    fn file(&self, path: &str) -> Hash {
+        self.files.get(&path.to_owned(), || content(path))
+    }
+
+    fn diagnostics(&self, cc1: &Cc1) -> Result<Arc<[String]>, Uncacheable> {
+        let look = || cc1.diagnostic_files().is_empty().then(|| cc1.diagnostic_options().into());
+        self.diagnostics.get(cc1, look).ok_or(Uncacheable::DiagnosticFiles)
+    }
+}
+
+impl Read {
+    /// Whether what was read for the key is what was compiled, when a job is done that read it again from the same
+    /// mappings.
+    pub(super) fn is_unchanged(&self, job: &Job) -> bool {
+        let is_same = |source: &Arc<Source>| match &source.file {
+            Some((path, marks)) => Marks::of(path) == Some(*marks),
+            None => false,
+        };
+        self.others_are_unchanged(job) && self.modules.iter().all(is_same)
+    }
+
+    /// The same, if the job was done by another process, which has mappings of its own.
+    pub(super) fn is_the_same_anew(&self, job: &Job) -> bool {
+        let modules = Modules::default();
+        let is_same = |source: &Arc<Source>| {
+            let mut reading = modules.reading();
+            reading.open(&source.id).is_ok_and(|module| blake3::hash(module.bitcode()) == source.hash)
+        };
+        self.is_unchanged(job) && self.modules.iter().all(is_same)
+    }
+
+    fn others_are_unchanged(&self, job: &Job) -> bool {
+        fs::read(&job.index).is_ok_and(|index| blake3::hash(&index) == self.index)
+            && self.files.iter().all(|(path, hash)| content(path) == *hash)
+    }
+}
+
+/// The file that has the bytes of a module: its own, or an archive.
+fn file_of(modules: &Modules, id: &str) -> Option<PathBuf> {
+    modules.archives().object_path(id).or_else(|| match Location::of(id) {
+        Location::File(path) => Some(path),
+        Location::Member { archive, .. } => Some(archive),
+    })
+}
+
+/// A missing file is not an empty one: LLVM may look for it in vain.
+fn content(path: &str) -> Hash {
+    match fs::read(path) {
+        Ok(bytes) => blake3::hash(&bytes),
+        Err(error) => blake3::hash(format!("no file: {:?}", error.kind()).as_bytes()),
+    }
+}
+
+/// The files that `-mllvm` options may read: whatever in them is the name of one.
+fn files_in(llvm_args: &[String]) -> impl Iterator<Item = &str> {
+    llvm_args.iter().flat_map(|option| words(option)).filter(|path| path.is_file()).filter_map(Path::to_str)
+}
