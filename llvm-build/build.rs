@@ -16,6 +16,7 @@ const SOURCES: &[&str] = &[
     "cpp/diagnostics.cpp",
     "cpp/driver.cpp",
     "cpp/flags.cpp",
+    "cpp/heap.cpp",
     "cpp/link_options.cpp",
     "cpp/lld.cpp",
     "cpp/module_ids.cpp",

@@ -12,6 +12,7 @@ mod backend;
 mod bitcode;
 mod bridge;
 mod command;
+mod heap;
 mod jobserver;
 mod lld;
 mod mapped;
@@ -26,6 +27,7 @@ pub use bridge::ffi::{
 pub use command::{
     BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, backend_flags, drive, option_groups, parse_cc1,
 };
+pub use heap::ThreadPeak;
 pub use jobserver::inherited_jobserver;
 pub use lld::{Backends, exit_as_lld, expand_response_files, link};
 pub use mapped::Mapped;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use llvm_build::{
-    Failure, Imports, Index, JobFiles, OpenError, StageTime, StageTimes, compile_with_clang_action,
-    compile_with_thin_backend,
+    Failure, Imports, Index, JobFiles, OpenError, StageTime, StageTimes, ThreadPeak,
+    compile_with_clang_action, compile_with_thin_backend,
 };
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -37,10 +37,22 @@ pub struct JobDone {
     pub imported_functions: u32,
     /// Modules the index lets it import from.
     pub import_sources: u32,
+    /// Instructions of its functions and of those it imports, before optimisation.
+    pub instructions: u64,
+    /// The most memory it had allocated at any time, bytes, if the allocator tells.
+    pub peak_memory: Option<u64>,
     /// Number of warnings.
     pub warnings: u32,
     /// Warnings as clang words them, a line or more each; empty without any.
     pub diagnostics: String,
+}
+
+impl JobDone {
+    /// CPU seconds of the job.
+    pub fn cpu_seconds(&self) -> f64 {
+        let StageTimes { load, import, optimise, codegen } = self.stages;
+        [load, import, optimise, codegen, self.write].iter().map(|stage| stage.cpu).sum()
+    }
 }
 
 /// Why a job made nothing.
@@ -178,6 +190,7 @@ impl JobError {
 /// # Errors
 /// See [`JobError`]; nothing is left under the final name of an output then.
 pub fn run(job: &Job, modules: &Modules) -> Result<JobDone, JobError> {
+    let heap = ThreadPeak::begin();
     let start = StageStart::now();
     let mut reading = modules.reading();
     let (index, imports) = open(job, &mut reading)?;
@@ -219,6 +232,8 @@ pub fn run(job: &Job, modules: &Modules) -> Result<JobDone, JobError> {
         object_size,
         imported_functions: imports.functions,
         import_sources: imports.sources.len() as u32,
+        instructions: imports.instructions,
+        peak_memory: heap.bytes(),
         warnings: compiled.warnings(),
         diagnostics: compiled.diagnostics(),
     };
@@ -277,6 +292,13 @@ pub fn remove_leftovers(job: &Job, pid: u32) {
     for path in [&job.output, dwo] {
         output::remove_temporaries(path, pid);
     }
+}
+
+/// How many instructions `job` compiles, with those of functions it imports, before optimisation: what its index says,
+/// which is read for that. `None` if it says nothing, because it cannot be read or because nothing is imported.
+pub fn instructions(job: &Job) -> Option<u64> {
+    let index = read_index(job).ok()?;
+    (!index.is_empty()).then(|| index.imports(&job.module).instructions)
 }
 
 fn read_index(job: &Job) -> Result<Index, JobError> {

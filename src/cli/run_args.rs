@@ -56,6 +56,7 @@ impl RunArgs {
     pub(super) fn tell_details(&self, report: &Report, farm: &Farm) {
         if self.verbose {
             telling::slowest(report);
+            telling::order(report);
             jobs::tell_of_sharing(farm);
         }
     }

@@ -1,10 +1,13 @@
-//! Runs the jobs of a plan on worker threads: order, threads, stopping. It knows nothing of flags,
+//! Runs the jobs of a plan on worker threads: order, memory, threads, stopping. It knows nothing of flags,
 //! and of LLVM only that some of its state belongs to the process.
 
+mod costs;
 mod event;
 mod permits;
 mod process;
 mod queue;
+mod replay;
+mod schedule;
 mod worker;
 
 use std::num::NonZero;
@@ -15,12 +18,15 @@ use std::time::{Instant, SystemTime};
 
 use crossbeam_channel::{Sender, unbounded};
 
+pub use costs::{Costs, Prediction, predict_by_size};
 pub use event::Event;
 use permits::Permits;
-pub use permits::{InUse, Jobserver, MachineShare, ShareError};
+pub use permits::{InUse, Jobserver, MachineShare, ShareError, default_memory_budget};
 use process::Turn;
 pub use process::{FarmError, adopt_llvm_args};
 use queue::Queue;
+pub use replay::{lower_bound, makespan};
+pub use schedule::{Next, Schedule};
 pub use worker::serve;
 use worker::{Children, Workers};
 
@@ -40,12 +46,14 @@ pub struct Farm {
     worker_program: Option<PathBuf>,
     jobserver: Option<Jobserver>,
     machine: Option<MachineShare>,
+    memory_budget: Option<u64>,
+    costs: Option<Costs>,
     children: Arc<Children>,
 }
 
 impl Default for Farm {
     /// As many threads as cores this process may use; jobs go on when one fails; no child workers, no
-    /// jobserver, and the machine is not shared.
+    /// jobserver, the machine is not shared, memory not bounded and nothing remembered.
     fn default() -> Self {
         Self {
             threads: available_cores(),
@@ -53,6 +61,8 @@ impl Default for Farm {
             worker_program: None,
             jobserver: None,
             machine: None,
+            memory_budget: None,
+            costs: None,
             children: Arc::default(),
         }
     }
@@ -98,6 +108,20 @@ impl Farm {
         Self { machine, ..self }
     }
 
+    /// Starts a job only while what it and those that run are expected to need stays within `bytes`, see
+    /// [`default_memory_budget`]. A job that needs more than that runs alone. Where the machine is shared,
+    /// [`MachineShare::memory_budget`] counts instead, for all processes together.
+    #[must_use]
+    pub fn memory_budget(self, bytes: Option<u64>) -> Self {
+        Self { memory_budget: bytes, ..self }
+    }
+
+    /// Predicts what jobs cost by what they did cost before, and remembers it.
+    #[must_use]
+    pub fn costs(self, costs: Option<Costs>) -> Self {
+        Self { costs, ..self }
+    }
+
     /// Why the machine is not shared any more, although [`Farm::machine`] was to share it; the jobs go on.
     pub fn sharing_problem(&self) -> Option<String> {
         self.machine.as_ref().and_then(MachineShare::problem)
@@ -129,7 +153,7 @@ impl Farm {
         abandon_outputs();
     }
 
-    /// Runs every job of `plan`, the largest first.
+    /// Runs every job of `plan`, first those that are expected to take longest.
     ///
     /// A failed job does not fail the run: see [`Report::failed`]. Runs in one process take turns,
     /// because LLVM keeps options for the whole process.
@@ -152,14 +176,16 @@ impl Farm {
             NonZero::new(plan.jobs.len()).map_or(NonZero::<usize>::MIN, |jobs| jobs.min(self.threads));
         let children_may = self.worker_program.is_some();
         let turn = process::take_turn(plan, &modules, self.threads_without_leave(), children_may)?;
-        let permits = Permits::of(self.jobserver.as_ref(), self.machine.as_ref(), plan);
+        let permits = Permits::of(self.jobserver.as_ref(), self.machine.as_ref());
         let permits = permits.map_err(FarmError::Thread)?;
         let workers = self
             .worker_program
             .as_deref()
             .map(|program| Workers::new(plan, program, turn.trusts_debug_info, &self.children));
 
-        let queue = Queue::new(plan.largest_first());
+        let predictions = costs::predict(plan, self.costs.as_ref(), self.threads_without_leave());
+        let budget = self.budget();
+        let queue = Queue::new(Schedule::new(&predictions, budget.unwrap_or(u64::MAX)));
         let (sender, receiver) = unbounded();
         let mut reports: Vec<Option<JobReport>> = vec![None; plan.jobs.len()];
         let run = Run {
@@ -169,6 +195,8 @@ impl Farm {
             turn: &turn,
             workers: workers.as_ref(),
             queue: &queue,
+            predictions: &predictions,
+            has_budget: budget.is_some(),
             permits: &permits,
             start,
         };
@@ -199,7 +227,17 @@ impl Farm {
         });
         let usage = self.children.dismiss().and(before.until_now());
         ran?;
-        Ok(Report::new(plan, reports, started, start.elapsed(), usage, threads))
+        let wall = start.elapsed();
+        let learnt = self.costs.as_ref().map_or(Ok(()), |costs| costs.learn(plan, &reports));
+        let mut report = Report::new(plan, reports, started, wall, usage, threads);
+        report.not_remembered = learnt.err().map(|error| error.to_string());
+        Ok(report)
+    }
+
+    /// What the jobs may claim together, bytes.
+    fn budget(&self) -> Option<u64> {
+        let shared = self.machine.as_ref().filter(|_| self.jobserver.is_none());
+        shared.map(MachineShare::memory_budget).or(self.memory_budget)
     }
 }
 
@@ -218,6 +256,8 @@ struct Run<'a> {
     turn: &'a Turn,
     workers: Option<&'a Workers<'a>>,
     queue: &'a Queue,
+    predictions: &'a [Prediction],
+    has_budget: bool,
     permits: &'a Permits<'a>,
     start: Instant,
 }
@@ -240,8 +280,9 @@ impl Run<'_> {
                 self.queue.stop();
             }
             let wall = self.start.elapsed() - queued;
-            let claimed_memory = permit.claimed_memory;
-            let report = JobReport { queued, waited, wall, claimed_memory, result };
+            let Prediction { seconds, memory } = self.predictions[position];
+            let claimed_memory = self.has_budget.then_some(memory);
+            let report = JobReport { queued, waited, wall, predicted: seconds, claimed_memory, result };
             let _ = listener.send(Message::Finished(position, Box::new(report)));
         }
     }

@@ -3,6 +3,7 @@
 mod profile;
 mod usage;
 
+use std::cmp::Ordering;
 use std::num::NonZero;
 use std::time::{Duration, SystemTime};
 
@@ -22,7 +23,9 @@ pub struct JobReport {
     pub waited: Duration,
     /// From then to its end.
     pub wall: Duration,
-    /// Memory it claimed in a machine that is shared, bytes: what it was expected to need at most.
+    /// What it was expected to take, CPU seconds.
+    pub predicted: f64,
+    /// Memory it claimed where that is bounded, bytes: what it was expected to need at most.
     pub claimed_memory: Option<u64>,
     /// What it made, or why it made nothing.
     pub result: Result<JobDone, JobError>,
@@ -41,6 +44,8 @@ pub struct Report {
     pub usage: Usage,
     /// Worker threads.
     pub threads: NonZero<usize>,
+    /// Why the next run will not know what the jobs cost, although it should.
+    pub not_remembered: Option<String>,
     modules: Vec<String>,
     outputs: Vec<String>,
 }
@@ -63,6 +68,7 @@ impl Report {
             wall,
             usage,
             threads,
+            not_remembered: None,
             modules: plan.jobs.iter().map(|job| job.module.clone()).collect(),
             outputs: plan.jobs.iter().map(|job| job.output.display().to_string()).collect(),
         }
@@ -109,5 +115,31 @@ impl Report {
         jobs.sort_by_key(|(position, _, job)| (std::cmp::Reverse(job.wall), *position));
         jobs.truncate(count);
         jobs
+    }
+
+    /// What no order of these jobs could have beaten: all threads busy to the end, or the longest job alone.
+    pub fn least_wall(&self) -> Duration {
+        let (mut total, mut longest) = (Duration::ZERO, Duration::ZERO);
+        for (_, _, job) in self.ran() {
+            total += job.wall;
+            longest = longest.max(job.wall);
+        }
+        longest.max(total.div_f64(self.threads.get() as f64))
+    }
+
+    /// The jobs whose CPU seconds were farthest from what was predicted, the farthest first.
+    pub fn mispredicted(&self, count: usize) -> Vec<Named<'_>> {
+        let error = |job: &JobReport| job.cpu_seconds().map(|seconds| (seconds - job.predicted).abs());
+        let mut jobs: Vec<_> = self.ran().filter(|(_, _, job)| job.result.is_ok()).collect();
+        jobs.sort_by(|(_, _, a), (_, _, b)| error(b).partial_cmp(&error(a)).unwrap_or(Ordering::Equal));
+        jobs.truncate(count);
+        jobs
+    }
+}
+
+impl JobReport {
+    /// CPU seconds, of a job that made its object.
+    pub fn cpu_seconds(&self) -> Option<f64> {
+        self.result.as_ref().ok().map(JobDone::cpu_seconds)
     }
 }
