@@ -18,6 +18,7 @@ const SOURCES: &[&str] = &[
     "cpp/diagnostics.cpp",
     "cpp/driver.cpp",
     "cpp/flags.cpp",
+    "cpp/heap.cpp",
     "cpp/index_meaning.cpp",
     "cpp/link_options.cpp",
     "cpp/lld.cpp",

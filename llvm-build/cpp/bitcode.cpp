@@ -149,12 +149,14 @@ Imports SummaryIndex::imports(rust::Str ModuleId) const {
   SmallVector<StringRef, 16> Sources;
   for (const auto &Global : *Index)
     for (const auto &Summary : Global.second.getSummaryList()) {
-      if (Summary->modulePath() == ref(ModuleId))
+      bool IsOwn = Summary->modulePath() == ref(ModuleId);
+      if (!IsOwn)
+        Sources.push_back(Summary->modulePath());
+      auto *Function = dyn_cast<FunctionSummary>(Summary.get());
+      if (!Function || (!IsOwn && Summary->importType() != GlobalValueSummary::Definition))
         continue;
-      Sources.push_back(Summary->modulePath());
-      if (Summary->importType() == GlobalValueSummary::Definition &&
-          isa<FunctionSummary>(Summary.get()))
-        ++Result.functions;
+      Result.functions += !IsOwn;
+      Result.instructions += Function->instCount();
     }
   llvm::sort(Sources);
   Sources.erase(llvm::unique(Sources), Sources.end());

@@ -76,6 +76,9 @@ rust::String set_llvm_args(rust::Slice<const rust::String> Args);
 void set_trust_debug_info(bool Trust);
 rust::String clang_version();
 
+void reset_thread_peak();
+uint64_t thread_peak();
+
 DriverOutcome run_driver(rust::Slice<const rust::String> Args, rust::Str Clang,
                          rust::Str Program, bool CheckInputs);
 Cc1Outcome parse_cc1(rust::Slice<const rust::String> Args);

@@ -297,6 +297,8 @@ pub(crate) mod ffi {
         sources: Vec<String>,
         /// Functions whose definition is imported.
         functions: u32,
+        /// Instructions of the module's own functions and of those.
+        instructions: u64,
         /// The index says that nothing of this module is needed: an empty object is written.
         skip: bool,
     }
@@ -432,6 +434,11 @@ pub(crate) mod ffi {
         fn set_trust_debug_info(trust: bool);
         /// The commit or release of the linked clang, for example `Debian clang version 22.1.8`.
         fn clang_version() -> String;
+
+        /// Forgets the most memory that the calling thread has had.
+        fn reset_thread_peak();
+        /// The most that it has allocated since then, bytes; 0 if the allocator does not tell.
+        fn thread_peak() -> u64;
 
         fn run_driver(args: &[String], clang: &str, program: &str, check_inputs: bool) -> DriverOutcome;
         fn parse_cc1(args: &[String]) -> Cc1Outcome;

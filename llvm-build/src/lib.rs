@@ -13,6 +13,7 @@ mod bitcode;
 mod bridge;
 mod cache_pruning;
 mod command;
+mod heap;
 mod jobserver;
 mod lld;
 mod mapped;
@@ -29,6 +30,7 @@ pub use cache_pruning::{CachePruningPolicy, prune_cache};
 pub use command::{
     BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, backend_flags, drive, option_groups, parse_cc1,
 };
+pub use heap::ThreadPeak;
 pub use jobserver::inherited_jobserver;
 pub use lld::{Backends, exit_as_lld, expand_response_files, link};
 pub use mapped::Mapped;

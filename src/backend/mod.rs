@@ -12,8 +12,8 @@ use std::time::Instant;
 
 use blake3::Hash;
 use llvm_build::{
-    Compiled, Failure, Imports, Index, JobFiles, OpenError, StageTime, StageTimes, compile_with_clang_action,
-    compile_with_thin_backend,
+    Compiled, Failure, Imports, Index, JobFiles, OpenError, StageTime, StageTimes, ThreadPeak,
+    compile_with_clang_action, compile_with_thin_backend,
 };
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,10 @@ pub struct JobDone {
     pub imported_functions: u32,
     /// Modules the index lets it import from.
     pub import_sources: u32,
+    /// Instructions of its functions and of those it imports, before optimisation.
+    pub instructions: u64,
+    /// The most memory it had allocated at any time, bytes, if the allocator tells.
+    pub peak_memory: Option<u64>,
     /// Number of warnings.
     pub warnings: u32,
     /// Warnings as clang words them, a line or more each; empty without any.
@@ -85,6 +89,14 @@ impl Object {
             Self::WrittenByWorker(hash) => Some(*hash),
             Self::WrittenByClang => None,
         }
+    }
+}
+
+impl JobDone {
+    /// CPU seconds of the job.
+    pub fn cpu_seconds(&self) -> f64 {
+        let StageTimes { load, import, optimise, codegen } = self.stages;
+        [load, import, optimise, codegen, self.write].iter().map(|stage| stage.cpu).sum()
     }
 }
 
@@ -223,6 +235,7 @@ impl JobError {
 /// # Errors
 /// See [`JobError`]; nothing is left under the final name of an output then.
 pub fn run(job: &Job, modules: &Modules) -> Result<Made, JobError> {
+    let heap = ThreadPeak::begin();
     let start = StageStart::now();
     let mut reading = modules.reading();
     let (index, imports) = open(job, &mut reading)?;
@@ -264,6 +277,8 @@ pub fn run(job: &Job, modules: &Modules) -> Result<Made, JobError> {
         object_size,
         imported_functions: imports.functions,
         import_sources: imports.sources.len() as u32,
+        instructions: imports.instructions,
+        peak_memory: heap.bytes(),
         warnings: compiled.warnings(),
         diagnostics: compiled.diagnostics(),
     };
@@ -323,6 +338,13 @@ pub fn remove_leftovers(job: &Job, pid: u32) {
     for path in [&job.output, dwo] {
         output::remove_temporaries(path, pid);
     }
+}
+
+/// How many instructions `job` compiles, with those of functions it imports, before optimisation: what its index says,
+/// which is read for that. `None` if it says nothing, because it cannot be read or because nothing is imported.
+pub fn instructions(job: &Job) -> Option<u64> {
+    let index = read_index(job).ok()?;
+    (!index.is_empty()).then(|| index.imports(&job.module).instructions)
 }
 
 fn read_index(job: &Job) -> Result<Index, JobError> {

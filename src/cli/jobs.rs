@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::print;
-use crate::farm::{Farm, Jobserver, MachineShare, ShareError, available_cores};
+use crate::farm::{Farm, Jobserver, MachineShare, ShareError, available_cores, default_memory_budget};
 
 /// The arguments that bound what runs at once, the same for every subcommand that compiles.
 #[derive(Debug, Default, Args)]
@@ -28,8 +28,8 @@ pub(super) struct ShareArgs {
     /// of this user; off; or an absolute DIRECTORY, with those that are given the same one [default: auto].
     #[arg(long, value_name = "auto|off|DIRECTORY", env = "THINFARM_MACHINE_SHARE", hide_env_values = true)]
     pub(super) machine_share: Option<Sharing>,
-    /// Memory that the jobs of all processes that share the machine may claim when one of this process starts,
-    /// for example 12G [default: 80 % of what is available].
+    /// Memory that the jobs may claim when one of this process starts, together with those of the processes that
+    /// share the machine, for example 12G [default: 80 % of what is available].
     #[arg(long, value_name = "SIZE", value_parser = size, env = "THINFARM_MEMORY_LIMIT", hide_env_values = true)]
     pub(super) memory_limit: Option<u64>,
 }
@@ -85,6 +85,7 @@ pub(super) fn farm(args: &JobArgs, verbose: bool) -> Farm {
             Farm::default().threads(threads)
         }
     }
+    .memory_budget(Some(args.share.memory_budget()))
     .worker_program(WORKER_PROGRAM)
 }
 
@@ -102,6 +103,7 @@ pub(super) fn farm_of_linker(args: &JobArgs, verbose: bool) -> Farm {
             farm.machine(args.share.open_if_possible(verbose))
         }
     }
+    .memory_budget(Some(args.share.memory_budget()))
     .worker_program(WORKER_PROGRAM)
 }
 
@@ -113,6 +115,11 @@ impl ShareArgs {
             Sharing::At(directory) => MachineShare::at(directory, self.memory_limit).map(Some),
             Sharing::Off => Ok(None),
         }
+    }
+
+    /// What the jobs of this process may claim together, bytes, where the machine is not shared.
+    fn memory_budget(&self) -> u64 {
+        self.memory_limit.unwrap_or_else(default_memory_budget)
     }
 
     /// As [`ShareArgs::open`]; a build goes on without one that cannot be had.

@@ -62,6 +62,7 @@ impl RunArgs {
         if self.verbose {
             telling::slowest(report);
             telling::not_cached(report);
+            telling::order(report);
             jobs::tell_of_sharing(farm);
         }
         cache_args::finish(farm.cache_in_use());

@@ -116,6 +116,27 @@ pub(super) fn not_cached(report: &Report) {
     }
 }
 
+/// How good the order of the jobs was, and what would have made a better one.
+pub(super) fn order(report: &Report) {
+    const ENOUGH: usize = 5;
+    if report.objects() == 0 {
+        return;
+    }
+    print::tell(format!(
+        "order: {:.2} s, of which {:.2} s could not be saved; farthest from predicted (CPU seconds):\n",
+        report.wall.as_secs_f64(),
+        report.least_wall().as_secs_f64(),
+    ));
+    print::tell("predicted  actual  object\n");
+    for (_, module, job) in report.mispredicted(ENOUGH) {
+        let (predicted, actual) = (job.predicted.unwrap_or_default(), job.cpu_seconds().unwrap_or_default());
+        print::tell(format!("{predicted:9.2}{actual:8.2}  {module}\n"));
+    }
+    if let Some(reason) = &report.not_remembered {
+        print::note(&format_args!("what the jobs cost is not remembered for the next run: {reason}"));
+    }
+}
+
 /// Whether all objects are clang's.
 pub(super) fn verdict(verdict: &Verdict) -> bool {
     for difference in &verdict.differences {

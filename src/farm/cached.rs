@@ -36,6 +36,7 @@ impl<'a> Cached<'a> {
                         queued,
                         waited: Duration::ZERO,
                         wall: start.elapsed() - queued,
+                        predicted: None,
                         claimed_memory: None,
                         cache: Some(CacheUse::Hit),
                         result: Ok(done),

@@ -1,11 +1,14 @@
-//! Runs the jobs of a plan on worker threads: order, threads, stopping. It knows nothing of flags,
+//! Runs the jobs of a plan on worker threads: order, memory, threads, stopping. It knows nothing of flags,
 //! and of LLVM only that some of its state belongs to the process.
 
 mod cached;
+mod costs;
 mod event;
 mod permits;
 mod process;
 mod queue;
+mod replay;
+mod schedule;
 mod worker;
 
 use std::num::NonZero;
@@ -17,12 +20,15 @@ use std::time::{Instant, SystemTime};
 use crossbeam_channel::{Sender, unbounded};
 
 use cached::Cached;
+pub use costs::{Costs, Prediction, predict_by_size};
 pub use event::Event;
 use permits::Permits;
-pub use permits::{InUse, Jobserver, MachineShare, ShareError};
+pub use permits::{InUse, Jobserver, MachineShare, ShareError, default_memory_budget};
 use process::Turn;
 pub use process::{FarmError, adopt_llvm_args};
 use queue::Queue;
+pub use replay::{lower_bound, makespan};
+pub use schedule::{Next, Schedule};
 pub use worker::serve;
 use worker::{Children, Workers};
 
@@ -44,12 +50,14 @@ pub struct Farm {
     jobserver: Option<Jobserver>,
     machine: Option<MachineShare>,
     cache: Option<Cache>,
+    memory_budget: Option<u64>,
+    costs: Option<Costs>,
     children: Arc<Children>,
 }
 
 impl Default for Farm {
     /// As many threads as cores this process may use; jobs go on when one fails; no child workers, no
-    /// jobserver, no cache, and the machine is not shared.
+    /// jobserver, no cache, the machine is not shared, memory not bounded and nothing remembered.
     fn default() -> Self {
         Self {
             threads: available_cores(),
@@ -58,6 +66,8 @@ impl Default for Farm {
             jobserver: None,
             machine: None,
             cache: None,
+            memory_budget: None,
+            costs: None,
             children: Arc::default(),
         }
     }
@@ -104,7 +114,8 @@ impl Farm {
     }
 
     /// Looks in `cache` for objects that were made before, and keeps there those that were not. Nothing that goes wrong
-    /// with it fails a job, see [`crate::cache::Store::problems`].
+    /// with it fails a job, see [`crate::cache::Store::problems`]. What jobs cost is remembered there, too, unless
+    /// [`Farm::costs`] says where.
     #[must_use]
     pub fn cache(self, cache: Option<Cache>) -> Self {
         Self { cache, ..self }
@@ -113,6 +124,20 @@ impl Farm {
     /// The cache of objects, if there is one.
     pub fn cache_in_use(&self) -> Option<&Cache> {
         self.cache.as_ref()
+    }
+
+    /// Starts a job only while what it and those that run are expected to need stays within `bytes`, see
+    /// [`default_memory_budget`]. A job that needs more than that runs alone. Where the machine is shared,
+    /// [`MachineShare::memory_budget`] counts instead, for all processes together.
+    #[must_use]
+    pub fn memory_budget(self, bytes: Option<u64>) -> Self {
+        Self { memory_budget: bytes, ..self }
+    }
+
+    /// Predicts what jobs cost by what they did cost before, and remembers it: for runs of more than one job.
+    #[must_use]
+    pub fn costs(self, costs: Option<Costs>) -> Self {
+        Self { costs, ..self }
     }
 
     /// Why the machine is not shared any more, although [`Farm::machine`] was to share it; the jobs go on.
@@ -146,8 +171,17 @@ impl Farm {
         abandon_outputs();
     }
 
+    /// Where the costs of jobs are remembered; one job has no order.
+    fn costs_of(&self, plan: &Plan) -> Option<Costs> {
+        if plan.jobs.len() < 2 {
+            return None;
+        }
+        let beside = |cache: &Cache| Costs::in_cache(cache.store().directory());
+        self.costs.clone().or_else(|| self.cache.as_ref().map(beside))
+    }
+
     /// Makes the object of every job of `plan`: those that are in the cache are written first, then the other jobs
-    /// run, the largest first.
+    /// run, first those that are expected to take longest.
     ///
     /// A failed job does not fail the run: see [`Report::failed`]. Runs in one process take turns,
     /// because LLVM keeps options for the whole process.
@@ -170,7 +204,7 @@ impl Farm {
             NonZero::new(plan.jobs.len()).map_or(NonZero::<usize>::MIN, |jobs| jobs.min(self.threads));
         let children_may = self.worker_program.is_some();
         let turn = process::take_turn(plan, &modules, self.threads_without_leave(), children_may)?;
-        let permits = Permits::of(self.jobserver.as_ref(), self.machine.as_ref(), plan);
+        let permits = Permits::of(self.jobserver.as_ref(), self.machine.as_ref());
         let permits = permits.map_err(FarmError::Thread)?;
         let workers = self
             .worker_program
@@ -184,8 +218,12 @@ impl Farm {
             }
             None => (None, vec![None; plan.jobs.len()]),
         };
-        let is_wanted = |position: &usize| reports[*position].is_none();
-        let queue = Queue::new(plan.largest_first().into_iter().filter(is_wanted).collect());
+        let is_wanted = |position: usize| reports[position].is_none();
+        let costs = self.costs_of(plan);
+        let predictions = costs::predict(plan, is_wanted, costs.as_ref(), self.threads_without_leave());
+        let budget = self.budget();
+        let schedule = Schedule::new(&predictions, budget.unwrap_or(u64::MAX)).only(is_wanted);
+        let queue = Queue::new(schedule);
         let (sender, receiver) = unbounded();
         let run = Run {
             farm: self,
@@ -195,6 +233,8 @@ impl Farm {
             workers: workers.as_ref(),
             cached: cached.as_ref(),
             queue: &queue,
+            predictions: &predictions,
+            has_budget: budget.is_some(),
             permits: &permits,
             start,
         };
@@ -231,7 +271,17 @@ impl Farm {
         });
         let usage = self.children.dismiss().and(before.until_now());
         ran?;
-        Ok(Report::new(plan, reports, started, start.elapsed(), usage, threads))
+        let wall = start.elapsed();
+        let learnt = costs.map_or(Ok(()), |costs| costs.learn(plan, &reports));
+        let mut report = Report::new(plan, reports, started, wall, usage, threads);
+        report.not_remembered = learnt.err().map(|error| error.to_string());
+        Ok(report)
+    }
+
+    /// What the jobs may claim together, bytes.
+    fn budget(&self) -> Option<u64> {
+        let shared = self.machine.as_ref().filter(|_| self.jobserver.is_none());
+        shared.map(MachineShare::memory_budget).or(self.memory_budget)
     }
 }
 
@@ -258,6 +308,8 @@ struct Run<'a> {
     workers: Option<&'a Workers<'a>>,
     cached: Option<&'a Cached<'a>>,
     queue: &'a Queue,
+    predictions: &'a [Prediction],
+    has_budget: bool,
     permits: &'a Permits<'a>,
     start: Instant,
 }
@@ -283,8 +335,10 @@ impl Run<'_> {
             let cache = self.cached.map(|cached| cached.keep(position, job, &made));
             let result = made.map(|made| made.done);
             let wall = self.start.elapsed() - queued;
-            let claimed_memory = permit.claimed_memory;
-            let report = JobReport { queued, waited, wall, claimed_memory, cache, result };
+            let Prediction { seconds, memory } = self.predictions[position];
+            let claimed_memory = self.has_budget.then_some(memory);
+            let report =
+                JobReport { queued, waited, wall, predicted: Some(seconds), claimed_memory, cache, result };
             let _ = listener.send(Message::Finished(position, Box::new(report)));
         }
     }

@@ -1,60 +1,58 @@
-//! The jobs that nobody has taken yet, in the order in which they are to start.
+//! The schedule of a run, as its workers share it.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::schedule::{Next, Schedule};
 
 /// Positions of jobs, each handed out once.
 pub(super) struct Queue {
-    order: Vec<usize>,
-    next: AtomicUsize,
-    stopped: AtomicBool,
+    schedule: Mutex<Schedule>,
+    /// A job has ended, or none is handed out any more.
+    changed: Condvar,
 }
 
 impl Queue {
-    pub(super) fn new(order: Vec<usize>) -> Self {
-        Self { order, next: AtomicUsize::new(0), stopped: AtomicBool::new(false) }
+    pub(super) fn new(schedule: Schedule) -> Self {
+        Self { schedule: Mutex::new(schedule), changed: Condvar::new() }
     }
 
-    /// Hands out the next job, unless there is none or the queue was stopped.
+    fn schedule(&self) -> MutexGuard<'_, Schedule> {
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is handed out next, if nobody takes it in the meantime.
+    pub(super) fn peek(&self) -> Next {
+        self.schedule().peek()
+    }
+
+    /// Hands out the next job as soon as there is room for it; `None` if there is none.
     pub(super) fn take(&self) -> Option<usize> {
-        if self.is_stopped() {
-            return None;
+        let mut schedule = self.schedule();
+        loop {
+            match schedule.take() {
+                Next::Job(position) => return Some(position),
+                Next::Nothing => return None,
+                Next::Later => {
+                    schedule = self.changed.wait(schedule).unwrap_or_else(PoisonError::into_inner);
+                }
+            }
         }
-        self.order.get(self.next.fetch_add(1, Ordering::Relaxed)).copied()
     }
 
-    /// The job that is taken next, if nobody takes it in the meantime.
-    pub(super) fn peek(&self) -> Option<usize> {
-        if self.is_stopped() {
-            return None;
-        }
-        self.order.get(self.next.load(Ordering::Relaxed)).copied()
+    /// What the next job claims, bytes; `None` if there is none.
+    pub(super) fn next_claim(&self) -> Option<u64> {
+        self.schedule().next_claim()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.peek().is_none()
+    /// A job that was handed out has ended, which may make room for others.
+    pub(super) fn ended(&self, position: usize) {
+        self.schedule().ended(position);
+        self.changed.notify_all();
     }
 
     /// No further job is handed out.
     pub(super) fn stop(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_job_is_handed_out_once_until_the_queue_stops() {
-        let queue = Queue::new(vec![2, 0, 1]);
-        assert_eq!((queue.peek(), queue.take()), (Some(2), Some(2)));
-        assert_eq!((queue.peek(), queue.take()), (Some(0), Some(0)));
-        queue.stop();
-        assert_eq!((queue.peek(), queue.take()), (None, None));
-        assert!(queue.is_empty());
+        self.schedule().stop();
+        self.changed.notify_all();
     }
 }

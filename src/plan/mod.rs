@@ -45,7 +45,7 @@ pub struct Job {
     pub output: PathBuf,
     /// How it is compiled.
     pub command: Arc<CompileCommand>,
-    /// Bytes of the module, 0 if unknown; large modules are compiled first.
+    /// Bytes of the module, 0 if unknown.
     pub size: u64,
 }
 
@@ -211,13 +211,6 @@ impl Plan {
     pub fn option_sets(&self) -> usize {
         self.jobs.iter().map(|job| job.command.codegen()).collect::<HashSet<_>>().len()
     }
-
-    /// Positions of the jobs, the largest module first: the long ones must not start last.
-    pub fn largest_first(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.jobs.len()).collect();
-        order.sort_by_key(|&position| (std::cmp::Reverse(self.jobs[position].size), position));
-        order
-    }
 }
 
 /// The files that hold a module: its own, and an archive that names or contains it.
@@ -242,12 +235,6 @@ mod tests {
             command: Arc::new(CompileCommand::default()),
             size,
         }
-    }
-
-    #[test]
-    fn the_largest_module_comes_first_and_equals_keep_link_order() {
-        let plan = Plan::new(vec![job("a", "1", 5), job("b", "2", 9), job("c", "3", 5)], true).unwrap();
-        assert_eq!(plan.largest_first(), [1, 0, 2]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod profile;
 mod usage;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::time::{Duration, SystemTime};
@@ -24,7 +25,9 @@ pub struct JobReport {
     pub waited: Duration,
     /// From then to its end.
     pub wall: Duration,
-    /// Memory it claimed in a machine that is shared, bytes: what it was expected to need at most.
+    /// What it was expected to take, CPU seconds, if it was not in the cache.
+    pub predicted: Option<f64>,
+    /// Memory it claimed where that is bounded, bytes: what it was expected to need at most.
     pub claimed_memory: Option<u64>,
     /// What a cache had to do with it, if there was one. An object that is [`CacheUse::Hit`] was not made in this run,
     /// and its result tells nothing of what that cost.
@@ -46,6 +49,8 @@ pub struct Report {
     pub usage: Usage,
     /// Worker threads.
     pub threads: NonZero<usize>,
+    /// Why the next run will not know what the jobs cost, although it should.
+    pub not_remembered: Option<String>,
     modules: Vec<String>,
     outputs: Vec<String>,
 }
@@ -68,6 +73,7 @@ impl Report {
             wall,
             usage,
             threads,
+            not_remembered: None,
             modules: plan.jobs.iter().map(|job| job.module.clone()).collect(),
             outputs: plan.jobs.iter().map(|job| job.output.display().to_string()).collect(),
         }
@@ -130,5 +136,36 @@ impl Report {
         jobs.sort_by_key(|(position, _, job)| (std::cmp::Reverse(job.wall), *position));
         jobs.truncate(count);
         jobs
+    }
+
+    /// What no order of these jobs could have beaten: all threads busy to the end, or the longest job alone.
+    pub fn least_wall(&self) -> Duration {
+        let (mut total, mut longest) = (Duration::ZERO, Duration::ZERO);
+        for (_, _, job) in self.ran() {
+            total += job.wall;
+            longest = longest.max(job.wall);
+        }
+        longest.max(total.div_f64(self.threads.get() as f64))
+    }
+
+    /// The jobs whose CPU seconds were farthest from what was predicted, the farthest first.
+    pub fn mispredicted(&self, count: usize) -> Vec<Named<'_>> {
+        let error = |job: &JobReport| Some((job.cpu_seconds()? - job.predicted?).abs());
+        let mut jobs: Vec<_> = self.ran().filter(|(_, _, job)| error(job).is_some()).collect();
+        jobs.sort_by(|(_, _, a), (_, _, b)| error(b).partial_cmp(&error(a)).unwrap_or(Ordering::Equal));
+        jobs.truncate(count);
+        jobs
+    }
+}
+
+impl JobReport {
+    /// Whether the object was in the cache, and nothing had to be made.
+    pub fn is_cached(&self) -> bool {
+        self.cache == Some(CacheUse::Hit)
+    }
+
+    /// CPU seconds, of a job that made its object.
+    pub fn cpu_seconds(&self) -> Option<f64> {
+        self.result.as_ref().ok().map(JobDone::cpu_seconds)
     }
 }

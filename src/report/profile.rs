@@ -21,6 +21,8 @@ struct Profile<'a> {
     /// Since 1970.
     started_unix_seconds: f64,
     wall_seconds: f64,
+    /// What no order of the jobs could have beaten.
+    least_wall_seconds: f64,
     cpu_seconds: f64,
     peak_memory_bytes: u64,
     jobs: Vec<Job<'a>>,
@@ -35,6 +37,11 @@ struct Job<'a> {
     queued_seconds: f64,
     waited_seconds: f64,
     wall_seconds: f64,
+    /// CPU seconds, as `cpu_seconds`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    predicted_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     claimed_memory_bytes: Option<u64>,
     /// Whether the object is from the cache, if there was one.
@@ -50,6 +57,10 @@ struct Job<'a> {
     imported_functions: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     import_sources: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instructions: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_memory_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     warnings: Option<u32>,
 }
@@ -74,6 +85,7 @@ impl Report {
             threads: self.threads.get(),
             started_unix_seconds: self.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
             wall_seconds: self.wall.as_secs_f64(),
+            least_wall_seconds: self.least_wall().as_secs_f64(),
             cpu_seconds: self.usage.cpu,
             peak_memory_bytes: self.usage.peak_memory,
             jobs: self.ran().map(|(position, module, job)| self.job(position, module, job)).collect(),
@@ -90,6 +102,8 @@ impl Report {
             queued_seconds: job.queued.as_secs_f64(),
             waited_seconds: job.waited.as_secs_f64(),
             wall_seconds: job.wall.as_secs_f64(),
+            predicted_seconds: job.predicted,
+            cpu_seconds: job.cpu_seconds(),
             claimed_memory_bytes: job.claimed_memory,
             cached: job.cache.as_ref().map(|used| *used == CacheUse::Hit),
             stages: done.map(|done| Stages { llvm: done.stages, write: done.write }),
@@ -97,6 +111,8 @@ impl Report {
             object_bytes: done.map(|done| done.object_size),
             imported_functions: done.map(|done| done.imported_functions),
             import_sources: done.map(|done| done.import_sources),
+            instructions: done.map(|done| done.instructions),
+            peak_memory_bytes: done.and_then(|done| done.peak_memory),
             warnings: done.map(|done| done.warnings),
         }
     }

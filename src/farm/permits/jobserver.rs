@@ -11,6 +11,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use jobserver::{Acquired, Client, HelperThread};
 
 use crate::farm::park;
+use crate::farm::queue::Queue;
+use crate::farm::schedule::Next;
 
 /// The jobserver of the `make` that started this process.
 #[derive(Clone)]
@@ -78,9 +80,36 @@ impl From<Client> for Jobserver {
     }
 }
 
+impl State {
+    /// Leave to run a job, if there is any.
+    fn leave(&mut self) -> Option<Kind> {
+        if !self.tokenless_job {
+            self.tokenless_job = true;
+            Some(Kind::Tokenless)
+        } else if self.spare > 0 {
+            self.spare -= 1;
+            Some(Kind::Token)
+        } else {
+            None
+        }
+    }
+
+    /// Gives a token back that came for a worker which needs it no more.
+    fn shed(&mut self) {
+        if self.spare > self.waiting {
+            self.spare -= 1;
+            self.held.pop();
+        }
+    }
+}
+
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
     fn helper(&self) -> MutexGuard<'_, Option<HelperThread>> {
@@ -129,38 +158,40 @@ impl<'a> Permits<'a> {
         Ok(Self(jobserver))
     }
 
-    /// Waits for leave to run a job. `None` as soon as `is_over` says that there is none to run, which is
-    /// asked again whenever a job has ended.
-    pub(super) fn wait(&self, is_over: impl Fn() -> bool) -> Option<Permit<'a>> {
+    /// Waits for leave to run the next job of `queue`, and takes it. `None` as soon as there is none to run, which
+    /// is looked at again whenever a job has ended. No token is asked for while there is no room in memory.
+    pub(super) fn wait(&self, queue: &Queue) -> Option<(usize, Permit<'a>)> {
         let Jobserver(shared) = self.0;
         let mut state = shared.state();
-        state.waiting += 1;
-        let kind = loop {
+        loop {
             if state.abandoned {
                 drop(state);
                 park();
-            } else if is_over() {
-                break None;
-            } else if !state.tokenless_job {
-                state.tokenless_job = true;
-                break Some(Kind::Tokenless);
-            } else if state.spare > 0 {
-                state.spare -= 1;
-                break Some(Kind::Token);
             }
-            if state.requested < state.waiting && !state.broken {
-                state.requested += 1;
-                shared.helper().iter().for_each(HelperThread::request_token);
+            let next = queue.peek();
+            let leave = if matches!(next, Next::Job(_)) { state.leave() } else { None };
+            state.shed();
+            match (next, leave) {
+                (Next::Nothing, _) => return None,
+                (Next::Later, _) => state = shared.wait(state),
+                (Next::Job(_), None) => {
+                    state.waiting += 1;
+                    if state.requested < state.waiting && !state.broken {
+                        state.requested += 1;
+                        shared.helper().iter().for_each(HelperThread::request_token);
+                    }
+                    state = shared.wait(state);
+                    state.waiting -= 1;
+                }
+                (Next::Job(_), Some(kind)) => {
+                    // The job just seen, since who takes one holds `state`, unless the queue was stopped.
+                    let (position, permit) = (queue.take(), Permit(shared, kind));
+                    // Which the permit locks if it is of no use.
+                    drop(state);
+                    return Some((position?, permit));
+                }
             }
-            state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        };
-        state.waiting -= 1;
-        // A token that came for this worker, which needs it no more.
-        if state.spare > state.waiting {
-            state.spare -= 1;
-            state.held.pop();
         }
-        kind.map(|kind| Permit(shared, kind))
     }
 }
 

@@ -11,8 +11,8 @@ use super::directory::{self, ShareError};
 use super::slots::{InTurn, InUse, Slots};
 use super::{available, memory};
 use crate::farm::queue::Queue;
+use crate::farm::schedule::Next;
 use crate::farm::{available_cores, park};
-use crate::plan::Plan;
 
 /// This process's share of the machine's cores and memory, beside the other thinfarm processes that meet in the
 /// same directory.
@@ -224,14 +224,12 @@ impl Shared {
 /// Where the workers of one run ask for leave.
 pub(super) struct Permits<'a> {
     shared: &'a Shared,
-    plan: &'a Plan,
 }
 
 /// Leave to run one job, until it is dropped.
 pub(super) struct Permit<'a> {
     shared: &'a Shared,
     grant: Grant,
-    claim: u64,
 }
 
 impl<'a> Permits<'a> {
@@ -239,11 +237,11 @@ impl<'a> Permits<'a> {
     ///
     /// # Errors
     /// The thread that waits for other processes could not be started.
-    pub(super) fn of(share: &'a MachineShare, plan: &'a Plan) -> io::Result<Self> {
+    pub(super) fn of(share: &'a MachineShare) -> io::Result<Self> {
         let MachineShare(shared) = share;
         let (helped, run) = (shared.clone(), shared.state().run);
         thread::Builder::new().name("leave".to_owned()).spawn(move || helped.help(run))?;
-        Ok(Self { shared, plan })
+        Ok(Self { shared })
     }
 
     /// Waits for leave to run the next job of `queue`, and takes it. `None` as soon as there is none to run,
@@ -251,9 +249,9 @@ impl<'a> Permits<'a> {
     pub(super) fn wait(&self, queue: &Queue) -> Option<(usize, Permit<'a>)> {
         // One worker at a time, so that leave is for the very job that is next.
         let _asking = self.shared.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        let claim = memory::predicted_peak(&self.plan.jobs[queue.peek()?]);
-        let grant = self.shared.ask(claim, || queue.is_empty())?;
-        let permit = Permit { shared: self.shared, grant, claim };
+        let claim = queue.next_claim()?;
+        let grant = self.shared.ask(claim, || queue.peek() == Next::Nothing)?;
+        let permit = Permit { shared: self.shared, grant };
         Some((queue.take()?, permit))
     }
 }
@@ -262,13 +260,6 @@ impl Drop for Permits<'_> {
     fn drop(&mut self) {
         self.shared.state().run += 1;
         self.shared.tell();
-    }
-}
-
-impl Permit<'_> {
-    /// What the job claims, bytes.
-    pub(super) fn claim(&self) -> u64 {
-        self.claim
     }
 }
 
