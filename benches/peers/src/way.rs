@@ -123,13 +123,13 @@ impl Way {
             Way::Lld => "ld.lld",
             Way::Clang => "clang, a process per module",
             Way::Dtlto => "ld.lld, DTLTO with a parallel script",
-            Way::ThinfarmCached => "thinfarm backend, all cached",
-            Way::LdThinfarmCached => "ld.thinfarm, all cached",
-            Way::LldCached => "ld.lld, all cached",
-            Way::ThinfarmUnchanged => "thinfarm backend --incremental, nothing changed",
-            Way::ThinfarmChanged => "thinfarm backend --incremental, one module changed",
-            Way::LdThinfarmChanged => "ld.thinfarm, one module changed, others cached",
-            Way::LldChanged => "ld.lld, one module changed, others cached",
+            Way::ThinfarmCached => "thinfarm backend, cached",
+            Way::LdThinfarmCached => "ld.thinfarm, cached",
+            Way::LldCached => "ld.lld, cached",
+            Way::ThinfarmUnchanged => "thinfarm backend --incremental, none changed",
+            Way::ThinfarmChanged => "thinfarm backend --incremental, one changed",
+            Way::LdThinfarmChanged => "ld.thinfarm, cached, one changed",
+            Way::LldChanged => "ld.lld, cached, one changed",
         }
     }
 }

@@ -38,6 +38,13 @@ fn different(subject: &Subject, clang: &Staged, object: &impl Fn(usize) -> PathB
     Ok(different)
 }
 
+/// `output`, which `who` linked, must be `reference`.
+pub fn demand_same(who: &str, output: &Path, reference: &Path) -> Result<()> {
+    let is_same = same(output, reference)?;
+    ensure!(is_same, "{who}: {} must be the same as {}, and is not", output.display(), reference.display());
+    Ok(())
+}
+
 /// Whether two files have the same contents.
 pub fn same(one: &Path, other: &Path) -> Result<bool> {
     let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));

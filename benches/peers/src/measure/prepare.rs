@@ -11,14 +11,21 @@ use super::{INCREMENTAL, ORACLE, Session};
 use crate::subject::Options;
 use crate::way::{Tool, Way};
 
-/// The link of `thinfarm backend` that fills its cache.
-const FILLING: &str = "thinfarm-filling";
+/// A link that fills a cache.
+const FILLING: &str = "filling";
 
 /// The link by one command that others of the same program are compared with.
 pub fn reference(tool: Tool) -> &'static str {
     match tool {
         Tool::LdThinfarm => "reference-ld-thinfarm",
         _ => "reference-lld",
+    }
+}
+
+fn name(tool: Tool) -> &'static str {
+    match tool {
+        Tool::LdThinfarm => "ld.thinfarm",
+        _ => "ld.lld",
     }
 }
 
@@ -59,21 +66,25 @@ impl Session<'_> {
         self.leave_out(reason.to_owned(), |way| way == Way::Dtlto);
     }
 
-    /// One link, whose objects are kept and compared, and which fills the cache if a way needs that.
+    /// One link, whose objects are kept and compared; and one that fills the cache, if a way needs that. They are
+    /// two, because lld has no objects to keep once they are in a cache.
     fn prepare_linker(&mut self, tool: Tool) -> Result<()> {
-        self.say(&format!("{}, its objects kept to compare", reference(tool)));
-        let has_cache = self.is_wanted(|way| way.tool() == tool && way.has_cache());
-        let link = self.whole(tool, reference(tool), has_cache);
-        let filling = link.run_and_keep_objects()?;
+        self.say(&format!("{}, its objects kept to compare", name(tool)));
+        let link = self.whole(tool, reference(tool), false);
+        link.run_and_keep_objects()?;
         let oracle = self.staged(ORACLE);
         if tool == Tool::Lld {
             // It cannot be given every option, so what differs is only counted.
             self.identity.lld = identity::identical(self.workplace.subject, &oracle, |at| link.object(at))?;
         } else {
-            identity::demand(self.workplace.subject, &oracle, "ld.thinfarm", |at| link.object(at))?;
+            identity::demand(self.workplace.subject, &oracle, name(tool), |at| link.object(at))?;
         }
-        if has_cache {
-            self.remember_filling(tool, filling.cpu_seconds());
+        if self.is_wanted(|way| way.tool() == tool && way.has_cache()) {
+            self.say(&format!("{} fills its cache", name(tool)));
+            let filling = self.whole(tool, FILLING, true);
+            let seconds = filling.run()?.cpu_seconds();
+            identity::demand_same(name(tool), &filling.output(), &link.output())?;
+            self.remember_filling(tool, seconds);
         }
         Ok(())
     }

@@ -46,36 +46,34 @@ impl Session<'_> {
         if way.build() != Build::Changed {
             // Its objects are gone. Those of the reference were compared, and what was linked of them is here.
             let reference = self.workplace.path(reference(way.tool())).join("out");
-            let is_same = identity::same(&link.output(), &reference)?;
             if way.tool() == Tool::Dtlto {
-                self.identity.dtlto_links_as_lld = Some(is_same);
+                self.identity.dtlto_links_as_lld = Some(identity::same(&link.output(), &reference)?);
             } else {
-                let (output, reference) = (link.output(), reference.display());
-                ensure!(is_same, "{}: {} is not {reference}", way.title(), output.display());
+                identity::demand_same(way.title(), &link.output(), &reference)?;
             }
         }
         Ok(Measurement { whole, stages: None, compiled: None })
     }
 
-    /// Compares what was made where one module changed. It is the only time that all objects are clang's again:
-    /// what is in a cache now was compared or is not used.
+    /// Compares what was made where one module changed, by ways whose last runs those were.
     pub fn compare_changed(&self) -> Result<()> {
-        if !self.is_wanted(|way| matches!(way, Way::ThinfarmChanged | Way::LdThinfarmChanged)) {
-            return Ok(());
-        }
-        self.say("what clang makes where one module changed, to compare with");
-        let oracle = self.staged(ORACLE_OF_CHANGE);
-        oracle.by_clang()?;
-        let subject = self.workplace.subject;
         if self.is_wanted(|way| way == Way::ThinfarmChanged) {
-            let objects = self.staged(INCREMENTAL);
+            self.say("what clang makes where one module changed, to compare with");
+            let (oracle, objects) = (self.staged(ORACLE_OF_CHANGE), self.staged(INCREMENTAL));
+            oracle.by_clang()?;
+            let subject = self.workplace.subject;
             let object = |at: usize| objects.object(&subject.modules[at]);
             identity::demand(subject, &oracle, Way::ThinfarmChanged.title(), object)?;
         }
         if self.is_wanted(|way| way == Way::LdThinfarmChanged) {
-            let again = self.whole(Tool::LdThinfarm, "ld-thinfarm-changed-objects", true);
-            again.run_and_keep_objects()?;
-            identity::demand(subject, &oracle, Way::LdThinfarmChanged.title(), |at| again.object(at))?;
+            self.say(
+                "what ld.thinfarm makes where one module changed and nothing is cached, to compare with",
+            );
+            let way = Way::LdThinfarmChanged;
+            let uncached = self.whole(way.tool(), ORACLE_OF_CHANGE, false);
+            uncached.run()?;
+            let output = self.whole(way.tool(), &way.name(), true).output();
+            identity::demand_same(way.title(), &output, &uncached.output())?;
         }
         Ok(())
     }

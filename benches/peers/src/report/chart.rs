@@ -3,7 +3,7 @@
 use svg::Document;
 use svg::node::element::{Group, Line, Rectangle, Style, Text, Title};
 
-use super::numbers::Measure;
+use super::numbers::{Measure, precision};
 use super::{CorpusReport, Report};
 use crate::way::{Tool, Way};
 
@@ -11,7 +11,7 @@ use crate::way::{Tool, Way};
 const STYLE: &str = "
 text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f2328; }
 .heading { font-size: 15px; font-weight: 600; }
-.label { text-anchor: end; }
+.end { text-anchor: end; }
 .small { font-size: 12px; fill: #59636e; }
 .ours { fill: #0969da; }
 .theirs { fill: #afb8c1; }
@@ -27,9 +27,12 @@ text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f232
 
 const WIDTH: f64 = 860.0;
 /// Where bars begin.
-const BARS: f64 = 350.0;
+const BARS: f64 = 360.0;
 /// The longest bar of a corpus.
 const LONGEST: f64 = 370.0;
+/// Where seconds and ratios end.
+const SECONDS: f64 = 800.0;
+const RATIOS: f64 = 850.0;
 const BAR_HEIGHT: f64 = 14.0;
 const ROW: f64 = 22.0;
 /// From the top of a corpus to its first bar.
@@ -89,13 +92,12 @@ fn block(bars: &[Bar], top: f64) -> Group {
             .set("width", rounded(length))
             .set("height", BAR_HEIGHT)
             .set("rx", 2);
-        let told = format!("{:.2} s, {:.2}", bar.seconds, bar.ratio);
-        group = group.add(text(BARS - 8.0, y + 11.5, "label", bar.way.title())).add(rectangle).add(text(
-            BARS + length + 6.0,
-            y + 11.5,
-            "small",
-            &told,
-        ));
+        let told = |x: f64, told: &str| text(x, y + 11.5, "end", told);
+        group = group
+            .add(told(BARS - 8.0, bar.way.title()))
+            .add(rectangle)
+            .add(told(SECONDS, &format!("{} s", shown(bar.seconds))))
+            .add(told(RATIOS, &shown(bar.ratio)));
     }
     let x = rounded(BARS + LONGEST / most);
     let bottom = top + ROW * bars.len() as f64;
@@ -105,6 +107,10 @@ fn block(bars: &[Bar], top: f64) -> Group {
 
 fn text(x: f64, y: f64, class: &str, content: &str) -> Text {
     Text::new(content).set("class", class).set("x", rounded(x)).set("y", y)
+}
+
+fn shown(number: f64) -> String {
+    format!("{number:.0$}", precision(number))
 }
 
 /// No more digits than can be seen.
@@ -130,10 +136,13 @@ mod tests {
         assert_eq!(widths, ["92.5", "185", "370", "92.5", "185", "370"]);
         assert_eq!(all("rect").filter(|bar| bar.attribute("class") == Some("ours")).count(), 2);
         let told: Vec<_> = all("text").filter_map(|text| text.text()).map(str::trim).collect();
-        assert!(told.contains(&"5.00 s, 0.50") && told.contains(&"tiny, 3 C modules, -O2"), "{told:?}");
+        assert!(
+            told.contains(&"5.00 s") && told.contains(&"0.50") && told.contains(&"tiny, 3 C modules, -O2"),
+            "{told:?}"
+        );
         // A name with signs that XML reserves.
         assert!(told.iter().any(|text| text.contains("Abacus & Sons")), "{told:?}");
         // The dashed line is where ld.lld's bars end.
-        assert!(all("line").all(|line| line.attribute("x1") == Some("535")));
+        assert!(all("line").all(|line| line.attribute("x1") == Some("545")));
     }
 }

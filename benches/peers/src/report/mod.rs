@@ -158,3 +158,26 @@ pub fn replace(path: &Path, text: &str) -> Result<()> {
     };
     write().with_context(|| format!("cannot write {}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_read_back_and_another_format_refused() {
+        let rounds: &[&[(Way, f64)]] = &[&[(Way::Thinfarm, 5.0), (Way::Lld, 10.0)]];
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new/bench.json");
+        let mut report = sample::report(vec![sample::corpus("zstd", rounds)]);
+        report.write(&path).unwrap();
+        assert_eq!(Report::read(&path).unwrap(), report);
+        assert!(path.with_extension("svg").exists());
+
+        report.format += 1;
+        report.write(&path).unwrap();
+        let error = Report::read(&path).unwrap_err().to_string();
+        assert!(error.contains("has format 3") && error.contains("measure again"), "{error}");
+        let error = Report::read(&dir.path().join("none.json")).unwrap_err().to_string();
+        assert!(error.contains("none.json") && error.contains("make bench"), "{error}");
+    }
+}

@@ -51,10 +51,19 @@ impl Spread {
     }
 }
 
+/// How many digits after the point a number is shown with: three that tell something.
+pub fn precision(number: f64) -> usize {
+    match number {
+        ..0.1 => 3,
+        0.1..10.0 => 2,
+        _ => 1,
+    }
+}
+
 /// `14.6 (14.2 to 15.1)`; only the number where all are the same.
 impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let precision = if self.median < 10.0 { 2 } else { 1 };
+        let precision = precision(self.median);
         write!(f, "{:.precision$}", self.median)?;
         if self.least < self.most {
             write!(f, " ({:.precision$} to {:.precision$})", self.least, self.most)?;
@@ -124,6 +133,7 @@ mod tests {
         let shown = |numbers: &[f64]| Spread::of(numbers.to_vec()).map(|spread| spread.to_string());
         assert_eq!(shown(&[]), None);
         assert_eq!(shown(&[3.0]), Some("3.00".into()));
+        assert_eq!(shown(&[0.0512]), Some("0.051".into()));
         assert_eq!(shown(&[30.0, 10.0, 20.0]), Some("20.0 (10.0 to 30.0)".into()));
         assert_eq!(shown(&[1.0, 4.0, 2.0, 3.0]), Some("2.50 (1.00 to 4.00)".into()));
     }

@@ -114,16 +114,16 @@ mod tests {
         assert_eq!(
             report.markdown(),
             "\
-| zstd, 3 C modules, -O2                             |               CPU s |              wall s | peak MiB |           CPU : lld |          wall : lld |
-|----------------------------------------------------|--------------------:|--------------------:|---------:|--------------------:|--------------------:|
-| thinfarm backend                                   | 8.50 (8.00 to 9.00) | 4.25 (4.00 to 4.50) |        8 | 0.78 (0.75 to 0.80) | 0.78 (0.75 to 0.80) |
-| ld.lld                                             | 11.0 (10.0 to 12.0) | 5.50 (5.00 to 6.00) |       11 |                1.00 |                1.00 |
-| thinfarm backend --incremental, one module changed |                1.00 |                0.50 |        1 | 0.09 (0.08 to 0.10) | 0.09 (0.08 to 0.10) |
+| zstd, 3 C modules, -O2                      |               CPU s |              wall s | peak MiB |              CPU : lld |             wall : lld |
+|---------------------------------------------|--------------------:|--------------------:|---------:|-----------------------:|-----------------------:|
+| thinfarm backend                            | 8.50 (8.00 to 9.00) | 4.25 (4.00 to 4.50) |        8 |    0.78 (0.75 to 0.80) |    0.78 (0.75 to 0.80) |
+| ld.lld                                      | 11.0 (10.0 to 12.0) | 5.50 (5.00 to 6.00) |       11 |                   1.00 |                   1.00 |
+| thinfarm backend --incremental, one changed |                1.00 |                0.50 |        1 | 0.092 (0.083 to 0.100) | 0.092 (0.083 to 0.100) |
 
 - All of thinfarm's objects are clang's, 3 of 3; of lld's, 3 are.
 - Backends without thin link and final link, CPU s: 6.80 by thinfarm (0.73 of lld's), 9.30 by lld, as its link less the two.
 - Where one module changed, 3 of 3 were compiled.
-- Not measured: ld.lld, all cached: it has <none>.
+- Not measured: ld.lld, cached: it has <none>.
 "
         );
     }

@@ -1,6 +1,6 @@
 //! What was to be reached, and what was.
 
-use super::numbers::{Measure, Spread};
+use super::numbers::{Measure, Spread, precision};
 use super::table::table;
 use super::{CorpusReport, Report};
 use crate::way::Way;
@@ -112,8 +112,9 @@ fn row(target: &Target, corpus: &CorpusReport) -> Option<[String; 4]> {
 
 /// The median decides, as it is shown.
 fn verdict(ratio: Spread, at_most: f64) -> String {
-    let word = if (ratio.median * 100.0).round() <= (at_most * 100.0).round() { "reached" } else { "missed" };
-    format!("{ratio}, {word}")
+    let scale = 10_f64.powi(precision(ratio.median) as i32);
+    let is_reached = (ratio.median * scale).round() <= (at_most * scale).round();
+    format!("{ratio}, {}", if is_reached { "reached" } else { "missed" })
 }
 
 #[cfg(test)]
@@ -132,10 +133,10 @@ mod tests {
         assert_eq!(
             table_of(&report),
             "\
-| target                                               | at most |           `thinfarm backend` |               `ld.thinfarm` |
-|------------------------------------------------------|--------:|-----------------------------:|----------------------------:|
-| tiny: CPU time, of ld.lld                            |    0.65 | 0.65 (0.64 to 0.99), reached | 0.70 (0.60 to 0.70), missed |
-| tiny: CPU time where nothing changed, of a cold link |    0.05 | 0.05 (0.02 to 0.08), reached |                             |
+| target                                               | at most |             `thinfarm backend` |               `ld.thinfarm` |
+|------------------------------------------------------|--------:|-------------------------------:|----------------------------:|
+| tiny: CPU time, of ld.lld                            |    0.65 |   0.65 (0.64 to 0.99), reached | 0.70 (0.60 to 0.70), missed |
+| tiny: CPU time where nothing changed, of a cold link |    0.05 | 0.051 (0.015 to 0.078), missed |                             |
 "
         );
     }
