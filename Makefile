@@ -7,7 +7,7 @@ BUILT = $(or $(CARGO_TARGET_DIR),target)/release
 
 PREFIX ?= /usr/local
 
-.PHONY: help setup build install demo test test-dynamic test-kernel test-builds parity fuzz bench fmt lint docs clean
+.PHONY: help setup build install demo test test-dynamic test-kernel test-builds parity fuzz bench bench-readme fmt lint docs clean
 
 help:
 	@echo 'make setup    install missing system packages (LLVM 22, clang, lld, a C++ compiler)'
@@ -20,7 +20,8 @@ help:
 	@echo 'make test-builds   real builds with ld.thinfarm: CMake, Meson, autotools, cargo, RocksDB (10 to 20 minutes)'
 	@echo 'make parity   compare the objects of every parity case with those of clang'
 	@echo 'make fuzz     the parsers of foreign text, with many random inputs'
-	@echo 'make bench    thinfarm, lld in-process and spawned clang, side by side'
+	@echo 'make bench    thinfarm, lld in-process, spawned clang and DTLTO, side by side (40 minutes; BENCH=kernel adds Linux)'
+	@echo 'make bench-readme  put what make bench measured into README.md'
 	@echo 'make fmt      format the sources'
 	@echo 'make lint     formatting and clippy'
 	@echo 'make docs     build the documentation'
@@ -73,8 +74,14 @@ parity: setup
 fuzz: setup
 	PROPTEST_CASES=$(or $(CASES),200000) $(CARGO) test --release --lib -- any_ come_back damaged shown split
 
-bench: setup
-	$(CARGO) bench --bench backends
+# ARGS="--corpus zstd --runs 1" measures less, BENCH=kernel adds Linux, THINFARM=PATH measures another binary. The
+# first run also compiles the corpora, which takes as long again.
+bench: build
+	$(CARGO) run --release --quiet -p thinfarm-bench -- $(ARGS)
+
+# JSON names another report than the last one.
+bench-readme:
+	$(CARGO) run --release --quiet -p thinfarm-bench -- --readme $(JSON)
 
 fmt:
 	$(CARGO) fmt --all

@@ -4,8 +4,7 @@ use std::fs;
 
 use anyhow::{Result, ensure};
 use thinfarm_corpora::{Invocation, Toolchain};
-
-use crate::tree::Build;
+use thinfarm_kernel_test::tree::Build;
 
 const MESSAGE: &str = "thinfarm: this kernel runs";
 /// It takes a few seconds; without KVM on a busy machine, a while.

@@ -7,10 +7,10 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail, ensure};
 use thinfarm_corpora::{Invocation, Toolchain, default_jobs, thinfarm_program};
+use thinfarm_kernel_test::oracle::{self, Compiled};
+use thinfarm_kernel_test::tree::Build;
 
 use crate::changes::Changed;
-use crate::oracle::{self, Compiled};
-use crate::tree::Build;
 
 /// Few files import from it, and it from none.
 const CHANGED: &str = "lib/ctype";

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use thinfarm_corpora::{Toolchain, thinfarm_program};
+use thinfarm_kernel_test::oracle;
+use thinfarm_kernel_test::tree::Build;
 
-use crate::tree::Build;
-use crate::{boot, in_process, oracle};
+use crate::{boot, in_process};
 
 /// Builds and boots a copy of `x86` by way of `LD`, and compares the objects of that link with those that part x86
 /// compared with clang's.

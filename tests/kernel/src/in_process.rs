@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use thinfarm_corpora::{Invocation, Toolchain};
-
-use crate::oracle::{self, Compiled};
-use crate::tree::Build;
+use thinfarm_kernel_test::oracle::{self, Compiled};
+use thinfarm_kernel_test::tree::Build;
 
 /// How an object of lld differs from that made with the file's own options.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,20 +58,10 @@ const OUTPUT: &str = "lld.o";
 
 /// The kernel's own link of vmlinux.o by `linker`, to `output`, but keeping each native object: see [`kept`].
 pub fn link(build: &Build, linker: &Path, output: &str) -> Result<()> {
-    let cmd = fs::read_to_string(build.dir.join(".vmlinux.o.cmd"))?;
-    let flags = cmd
-        .split_once(" -r -T ")
-        .and_then(|(before, _)| before.rsplit_once("ld.lld "))
-        .map(|(_, flags)| flags)
-        .context("the build's .vmlinux.o.cmd has no call of ld.lld")?;
-    let stages = Build::STAGES;
     Invocation::new(linker, &build.dir)
-        .args(flags.split_whitespace())
-        .args(["-r", "-T", ".tmp_initcalls.lds", "--save-temps=prelink", "-o", output])
-        .arg(format!("@{stages}/vmlinux.order"))
-        .arg("--start-lib")
-        .arg(format!("@{stages}/libs.order"))
-        .arg("--end-lib")
+        .args(build.link_flags()?)
+        .args(["--save-temps=prelink", "-o", output])
+        .args(Build::link_inputs())
         .capture()?;
     Ok(())
 }

@@ -9,17 +9,14 @@ mod changes;
 mod dist;
 mod drop_in;
 mod in_process;
-mod oracle;
-mod requirements;
-mod tree;
 
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use thinfarm_corpora::Toolchain;
-
-use crate::tree::{Arch, Build, Sources};
+use thinfarm_kernel_test::tree::{Arch, Build, Sources};
+use thinfarm_kernel_test::{oracle, requirements};
 
 /// Builds Linux kernels through thinfarm, compares every object with clang's, and boots one.
 #[derive(Parser)]

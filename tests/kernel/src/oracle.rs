@@ -40,10 +40,25 @@ impl Compiled {
     /// The flags its `.cmd` file has for it, in shell syntax: what a 7.2 kernel saves for the backend, or
     /// else the front end's.
     pub fn flags(&self) -> Result<String> {
+        let (path, text) = self.record()?;
+        flags_in(&text).with_context(|| format!("{} has no compile command", path.display()))
+    }
+
+    /// The source file that its `.cmd` file names.
+    pub fn source(&self) -> Result<String> {
+        let (path, text) = self.record()?;
+        let source =
+            text.lines().find(|line| line.starts_with("source_")).and_then(|line| line.split_once(" := "));
+        let (_, source) = source.with_context(|| format!("{} names no source", path.display()))?;
+        Ok(source.to_owned())
+    }
+
+    /// The `.cmd` file and its text.
+    fn record(&self) -> Result<(PathBuf, String)> {
         let (dir, name) = self.module.rsplit_once('/').unwrap_or((".", &self.module));
         let path = self.build.join(dir).join(format!(".{name}.cmd"));
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        flags_in(&text).with_context(|| format!("{} has no compile command", path.display()))
+        Ok((path, text))
     }
 
     /// The object clang makes with those flags and `extra`.

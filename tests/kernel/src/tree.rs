@@ -51,8 +51,11 @@ impl Sources {
 /// An architecture, as the kernel calls it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Arch {
+    /// x86-64.
     X86,
+    /// 64-bit Arm.
     Arm64,
+    /// 64-bit RISC-V.
     Riscv,
 }
 
@@ -191,6 +194,46 @@ impl Build {
             command = command.arg(format!("O={}", self.dir.display()));
         }
         command.arg(format!("ARCH={}", self.arch.name())).arg(format!("LLVM={}/", self.tools.display()))
+    }
+
+    /// The options of lld with which the overlay linked vmlinux.o, but its output and inputs.
+    pub fn link_flags(&self) -> Result<Vec<String>> {
+        let cmd = self.link_command()?;
+        let flags = cmd
+            .split_once(" -r -T ")
+            .and_then(|(before, _)| before.rsplit_once("ld.lld "))
+            .map(|(_, flags)| flags)
+            .context("the build's .vmlinux.o.cmd has no call of ld.lld")?;
+        let rest = ["-r", "-T", ".tmp_initcalls.lds"];
+        Ok(flags.split_whitespace().chain(rest).map(str::to_owned).collect())
+    }
+
+    /// The libraries of that link, as lld's options.
+    pub fn link_libraries(&self) -> Result<Vec<String>> {
+        let cmd = self.link_command()?;
+        let libraries = cmd
+            .rsplit_once(" --start-group ")
+            .and_then(|(_, after)| after.split_once(" --end-group"))
+            .map(|(libraries, _)| libraries)
+            .context("the build's .vmlinux.o.cmd links no libraries")?;
+        let group = ["--start-group"].into_iter().chain(libraries.split_whitespace()).chain(["--end-group"]);
+        Ok(group.map(str::to_owned).collect())
+    }
+
+    fn link_command(&self) -> Result<String> {
+        let path = self.dir.join(".vmlinux.o.cmd");
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    }
+
+    /// What the overlay's thin link reads: all objects, and of the libraries what they need.
+    pub fn link_inputs() -> [String; 4] {
+        let stages = Self::STAGES;
+        [
+            format!("@{stages}/vmlinux.order"),
+            "--start-lib".to_owned(),
+            format!("@{stages}/libs.order"),
+            "--end-lib".to_owned(),
+        ]
     }
 
     /// The modules the overlay's thin link took, with index and native object.
