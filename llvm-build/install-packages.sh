@@ -4,6 +4,7 @@
 #
 #   llvm-build/install-packages.sh           install what is missing
 #   llvm-build/install-packages.sh --check   only say what is missing; exit status 1 if anything is
+#   llvm-build/install-packages.sh --with-bolt   install BOLT as well, for make release
 #
 # LLVM_SYS_221_PREFIX names an LLVM 22 installed elsewhere: then Debian's is not asked for.
 set -eu
@@ -27,6 +28,7 @@ Install these by the means of this system, then run make again:
   CMake and ninja, for the tests  (Debian: cmake ninja-build)
   zlib, zstd, libxml2 and Z3 with headers, which LLVM links
                           (Debian: zlib1g-dev libzstd-dev libxml2-dev libz3-dev)
+  BOLT $major, for make release alone  (Debian: bolt-$major libbolt-$major-dev)
 An LLVM $major that is not on PATH is named by LLVM_SYS_221_PREFIX. Debian and Ubuntu releases that have no
 LLVM $major find it in the package archive of the LLVM project
 EOF
@@ -41,6 +43,9 @@ is_llvm_config() {
 # The Debian packages to have, one to a line.
 wanted_packages() {
     printf '%s\n' g++ make cmake ninja-build
+    if [ -n "$with_bolt" ] && ! { [ -n "$prefix" ] && [ -x "$prefix/bin/llvm-bolt" ]; }; then
+        printf '%s\n' "bolt-$major" "libbolt-$major-dev"
+    fi
     if [ -z "$prefix" ]; then
         printf '%s\n' "llvm-$major-dev" "libclang-$major-dev" "libpolly-$major-dev" "clang-$major" \
             "lld-$major" "liblld-$major-dev" zlib1g-dev libzstd-dev libxml2-dev libz3-dev
@@ -87,10 +92,12 @@ check_tools() {
     command -v c++ >/dev/null || stop "there is no apt, and no C++ compiler called c++"
 }
 
+with_bolt=
 case ${1-} in
     '' | --check) ;;
+    --with-bolt) with_bolt=yes ;;
     *)
-        echo "usage: llvm-build/install-packages.sh [--check]" >&2
+        echo "usage: llvm-build/install-packages.sh [--check | --with-bolt]" >&2
         exit 2
         ;;
 esac

@@ -1,5 +1,9 @@
 //! Decides what is linked. No other crate of the workspace names an LLVM library.
 
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
 use crate::locate::{LlvmConfig, fail};
 
 /// clang libraries, users before what they use.
@@ -68,7 +72,23 @@ pub fn static_llvm(llvm: &LlvmConfig) {
             None => fail(&format!("llvm-config named an unexpected library: {name}")),
         }
     }
+    static_cplusplus();
     system_libraries(llvm);
+}
+
+/// The C++ library inside the binary, too: 10,000 addresses in LLVM's tables are otherwise the dynamic linker's to fill
+/// in, which touches nearly every page of them at every start.
+fn static_cplusplus() {
+    const LIBRARY: &str = "libstdc++.a";
+    let compiler = env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
+    let answer = Command::new(&compiler).arg(format!("-print-file-name={LIBRARY}")).output();
+    let answer = answer.unwrap_or_else(|error| fail(&format!("{compiler} does not run: {error}")));
+    let path = PathBuf::from(String::from_utf8_lossy(&answer.stdout).trim());
+    match path.parent().filter(|_| path.is_absolute()) {
+        Some(directory) => println!("cargo::rustc-link-search=native={}", directory.display()),
+        None => fail(&format!("{compiler} has no {LIBRARY}, the static C++ library")),
+    }
+    link_static("stdc++");
 }
 
 /// What LLVM's static libraries, and lld's, use of the system: zlib and zstd, for example.
@@ -92,6 +112,7 @@ pub fn dynamic_llvm(llvm: &LlvmConfig) {
         let library = name.strip_prefix("lib").and_then(|n| n.split(".so").next());
         println!("cargo::rustc-link-lib=dylib={}", library.unwrap_or(&name));
     }
+    println!("cargo::rustc-link-lib=dylib=stdc++");
     // lld is linked statically here, too.
     system_libraries(llvm);
     // Debian ships no libclang-cpp.so without a version.
