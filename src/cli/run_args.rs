@@ -1,13 +1,14 @@
 //! The arguments of every subcommand that compiles a link: what runs at once, when to stop, what to tell.
 
+use std::env;
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::jobs::{self, JobArgs};
 use super::telling;
-use crate::farm::Farm;
+use crate::farm::{Costs, Farm};
 use crate::plan::Job;
 use crate::report::Report;
 use crate::verify::Clang;
@@ -39,12 +40,18 @@ impl RunArgs {
 
     /// A farm that does as these say, see [`jobs::farm`].
     pub(super) fn farm(&self) -> Farm {
-        jobs::farm(&self.jobs, self.verbose).fail_fast(self.fail_fast)
+        self.remembering(jobs::farm(&self.jobs, self.verbose)).fail_fast(self.fail_fast)
     }
 
     /// A farm for a linker, see [`jobs::farm_of_linker`].
     pub(super) fn farm_of_linker(&self) -> Farm {
-        jobs::farm_of_linker(&self.jobs, self.verbose).fail_fast(self.fail_fast)
+        self.remembering(jobs::farm_of_linker(&self.jobs, self.verbose)).fail_fast(self.fail_fast)
+    }
+
+    /// `farm`, which remembers what jobs cost where there is a directory for a cache.
+    fn remembering(&self, farm: Farm) -> Farm {
+        let directory = env::var_os("THINFARM_CACHE_DIR").filter(|directory| !directory.is_empty());
+        farm.costs(directory.map(|directory| Costs::in_cache(Path::new(&directory))))
     }
 
     /// The clang to verify with, if that was asked for: looked for before the work rather than after it.
