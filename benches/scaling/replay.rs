@@ -20,7 +20,7 @@ pub fn replay(jobs: &[Recorded], earlier: Option<&[Recorded]>) -> Result<Value> 
     let learnt = earlier.unwrap_or(jobs);
     ensure!(learnt.len() == jobs.len(), "{} jobs, and {} earlier", jobs.len(), learnt.len());
     let costs: Vec<f64> = jobs.iter().map(|job| job.seconds).collect();
-    let by_size = |job: &Recorded| predict_by_size(job.module, Some(job.instructions));
+    let by_size = |job: &Recorded| predict_by_size(job.module, || Some(job.instructions));
     let by_history = |job: &Recorded| Prediction { seconds: job.seconds, memory: job.peak };
     let perturbed = |job: &Recorded| {
         let Prediction { seconds, memory } = by_history(job);

@@ -40,7 +40,7 @@ mod tests {
         let text = include_str!("../../benches/scaling/kernel.costs");
         let job = |line: &str| {
             let numbers: Vec<f64> = line.split(' ').map(|number| number.parse().unwrap()).collect();
-            (predict_by_size(numbers[0] as u64, Some(numbers[1] as u64)), numbers[2] / 1e3)
+            (predict_by_size(numbers[0] as u64, || Some(numbers[1] as u64)), numbers[2] / 1e3)
         };
         text.lines().filter(|line| !line.starts_with('#')).map(job).unzip()
     }

@@ -62,7 +62,9 @@ pub fn thinfarm() -> Command {
 /// Takes the variables away by which a `make` above these tests would tell of itself, and lets what runs here
 /// share the machine with nobody.
 pub fn alone(command: &mut Command) {
-    for variable in ["MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS", "MAKELEVEL", "THINFARM_MEMORY_LIMIT"] {
+    for variable in
+        ["MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS", "MAKELEVEL", "THINFARM_MEMORY_LIMIT", "THINFARM_CACHE_DIR"]
+    {
         command.env_remove(variable);
     }
     command.env("THINFARM_MACHINE_SHARE", "off");

@@ -86,22 +86,17 @@ pub(super) fn predict(
 impl From<Entry> for Prediction {
     fn from(entry: Entry) -> Self {
         let memory = match entry.peak_memory {
-            0 => predict_by_size(entry.size, None).memory,
+            0 => predict_by_size(entry.size, || None).memory,
             peak => model::claim(peak),
         };
         Self { seconds: f64::from(entry.seconds), memory }
     }
 }
 
-/// Below this many bytes of bitcode a job is too short for its place in the order to matter, and an index would be
-/// read for nothing.
-const SMALL: u64 = 8 << 10;
-
 /// What jobs cost as far as modules tell, and indexes where it is `worth` reading one.
 fn by_size(plan: &Plan, worth: impl Fn(usize) -> bool + Sync, threads: NonZero<usize>) -> Vec<Prediction> {
     let predict = |(position, job): (usize, &Job)| {
-        let counted = (job.size >= SMALL && worth(position)).then(|| backend::instructions(job)).flatten();
-        predict_by_size(job.size, counted)
+        predict_by_size(job.size, || worth(position).then(|| backend::instructions(job)).flatten())
     };
     match ThreadPoolBuilder::new().num_threads(threads.get()).build() {
         Ok(pool) => pool.install(|| plan.jobs.par_iter().enumerate().map(predict).collect()),
@@ -147,4 +142,81 @@ fn hash(of: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     of.hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use llvm_build::StageTime;
+
+    use super::*;
+    use crate::backend::JobDone;
+    use crate::options::CompileCommand;
+
+    /// A plan of modules with their sizes, compiled alike.
+    fn plan(modules: &[(&str, u64)]) -> Plan {
+        let args = ["clang", "-O2", "-fthinlto-index=/dev/null", "-x", "ir", "-c", "a.o", "-o", "a.native.o"];
+        let args = args.map(str::to_owned).to_vec();
+        let command = CompileCommand::of_command_line(args, "clang".into()).unwrap().0;
+        let command = Arc::new(command);
+        let job = |&(module, size): &(&str, u64)| Job {
+            module: module.to_owned(),
+            index: "".into(),
+            output: "".into(),
+            command: command.clone(),
+            size,
+        };
+        Plan { jobs: modules.iter().map(job).collect(), ..Plan::default() }
+    }
+
+    fn report(seconds: f64, peak: u64) -> Option<JobReport> {
+        let write = StageTime { wall: seconds, cpu: seconds };
+        let done = JobDone { write, peak_memory: Some(peak), ..JobDone::default() };
+        let none = Duration::ZERO;
+        let [queued, waited, wall] = [none; 3];
+        Some(JobReport {
+            queued,
+            waited,
+            wall,
+            predicted: None,
+            claimed_memory: None,
+            cache: None,
+            result: Ok(done),
+        })
+    }
+
+    fn seconds(plan: &Plan, costs: &Costs) -> Vec<f64> {
+        let predictions = predict(plan, |_| true, Some(costs), NonZero::<usize>::MIN);
+        predictions.iter().map(|prediction| prediction.seconds).collect()
+    }
+
+    #[test]
+    fn members_are_known_wherever_they_are_in_their_archive() {
+        let directory = tempfile::tempdir().unwrap();
+        let costs = Costs::in_cache(directory.path());
+        let before = plan(&[("l.a(x.o at 80)", 9), ("l.a(x.o at 96)", 9), ("l.a(y.o at 8)", 9), ("x.o", 9)]);
+        let reports = [report(1.0, 8 << 20), report(2.0, 1), report(3.0, 1), report(4.0, 0)];
+        costs.learn(&before, &reports).unwrap();
+        let now = plan(&[("x.o", 9), ("l.a(x.o at 7)", 9), ("l.a(y.o at 70)", 9), ("l.a(x.o at 99)", 9)]);
+        assert_eq!(seconds(&now, &costs), [4.0, 1.0, 3.0, 2.0]);
+        let predictions = predict(&now, |_| true, Some(&costs), NonZero::<usize>::MIN);
+        assert_eq!(predictions[1].memory, 14 << 20);
+        assert_eq!(predictions[0].memory, predict_by_size(9, || None).memory, "nobody told");
+    }
+
+    #[test]
+    fn what_is_new_is_scaled_by_what_is_known() {
+        let directory = tempfile::tempdir().unwrap();
+        let costs = Costs::in_cache(directory.path());
+        let known = plan(&[("a.o", 8000), ("b.o", 4000)]);
+        let model = predict_by_size(8000, || None).seconds;
+        costs.learn(&known, &[report(model * 10.0, 1), None]).unwrap();
+        let near = |seconds: f64, expected: f64| (seconds / expected - 1.0).abs() < 1e-6;
+        let now = seconds(&plan(&[("a.o", 7000), ("c.o", 8000)]), &costs);
+        assert!(near(now[0], model * 10.0) && near(now[1], model * 10.0), "{now:?}");
+        let other = seconds(&plan(&[("a.o", 16_010)]), &costs);
+        assert!(near(other[0], predict_by_size(16_010, || None).seconds), "another module of this name");
+    }
 }
