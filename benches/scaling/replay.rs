@@ -46,8 +46,9 @@ pub fn replay(jobs: &[Recorded], earlier: Option<&[Recorded]>) -> Result<Value> 
     let row = |cores: usize| {
         let least = lower_bound(&costs, cores);
         let bound_by = if least > total / cores as f64 { "the longest job" } else { "all cores" };
-        let ratio =
-            |(_, predictions): &Way| makespan(Schedule::new(predictions, u64::MAX), &costs, cores) / least;
+        let ratio = |(_, predictions): &Way| {
+            makespan(Schedule::new(predictions, u64::MAX, cores), &costs, cores) / least
+        };
         let ratios: Vec<f64> = ways.iter().map(ratio).collect();
         let cells: String = ways
             .iter()

@@ -219,10 +219,11 @@ impl Farm {
             None => (None, vec![None; plan.jobs.len()]),
         };
         let is_wanted = |position: usize| reports[position].is_none();
+        let wanted = (0..plan.jobs.len()).filter(|&position| is_wanted(position)).collect();
         let costs = self.costs_of(plan);
         let predictions = costs::predict(plan, is_wanted, costs.as_ref(), self.threads_without_leave());
         let budget = self.budget();
-        let schedule = Schedule::new(&predictions, budget.unwrap_or(u64::MAX)).only(is_wanted);
+        let schedule = Schedule::of(wanted, &predictions, budget.unwrap_or(u64::MAX), threads.get());
         let queue = Queue::new(schedule);
         let (sender, receiver) = unbounded();
         let run = Run {

@@ -46,14 +46,14 @@ mod tests {
     }
 
     fn excess(predictions: &[Prediction], costs: &[f64], cores: usize) -> f64 {
-        makespan(Schedule::new(predictions, u64::MAX), costs, cores) / lower_bound(costs, cores)
+        makespan(Schedule::new(predictions, u64::MAX, cores), costs, cores) / lower_bound(costs, cores)
     }
 
     #[test]
     fn a_kernel_takes_no_more_than_it_must_on_up_to_64_cores() {
         let (by_size, costs) = kernel();
         let learnt: Vec<Prediction> =
-            costs.iter().map(|&seconds| Prediction { seconds, memory: 0 }).collect();
+            by_size.iter().zip(&costs).map(|(job, &seconds)| Prediction { seconds, ..*job }).collect();
         let unordered = vec![Prediction { seconds: 0.0, memory: 0 }; costs.len()];
         assert!(costs.len() > 500, "{} jobs", costs.len());
         for cores in [1, 2, 4, 8, 16, 32, 64] {
@@ -68,7 +68,9 @@ mod tests {
     #[test]
     fn memory_bounds_what_runs_at_once_and_the_clock_goes_on() {
         let predictions = [4.0, 3.0, 2.0, 1.0].map(|seconds| Prediction { seconds, memory: 60 });
-        let run = |budget, cores| makespan(Schedule::new(&predictions, budget), &[4.0, 3.0, 2.0, 1.0], cores);
+        let run = |budget, cores| {
+            makespan(Schedule::new(&predictions, budget, cores), &[4.0, 3.0, 2.0, 1.0], cores)
+        };
         assert_eq!((run(u64::MAX, 4), run(u64::MAX, 2)), (4.0, 5.0));
         assert_eq!((run(120, 4), run(119, 4), run(0, 4)), (5.0, 10.0, 10.0));
     }
