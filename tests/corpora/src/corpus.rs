@@ -12,8 +12,9 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::front_end::{Language, Source};
 use crate::packages::package_dir;
+use crate::tiny;
 
-/// A library that is not ours, linked as a shared library.
+/// A library, all but one not ours, linked as a shared library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Corpus {
     /// zstd 1.5: C, a few dozen modules with hot loops.
@@ -24,6 +25,8 @@ pub enum Corpus {
     Sqlite,
     /// RocksDB 6.20: C++17, hundreds of modules that import much from each other.
     RocksDb,
+    /// Not foreign but made up: 1,000 modules of one small C function each, which calls the next module's.
+    Tiny,
 }
 
 /// The files of a corpus, and what they need.
@@ -39,7 +42,7 @@ pub struct Sources {
 
 impl Corpus {
     /// Every corpus, the quickest to compile first.
-    pub const ALL: [Corpus; 4] = [Corpus::Lua, Corpus::Zstd, Corpus::Sqlite, Corpus::RocksDb];
+    pub const ALL: [Corpus; 5] = [Corpus::Lua, Corpus::Zstd, Corpus::Sqlite, Corpus::Tiny, Corpus::RocksDb];
 
     /// The name on command lines and in paths.
     pub fn name(self) -> &'static str {
@@ -48,6 +51,7 @@ impl Corpus {
             Corpus::Lua => "lua",
             Corpus::Sqlite => "sqlite",
             Corpus::RocksDb => "rocksdb",
+            Corpus::Tiny => "tiny",
         }
     }
 
@@ -55,7 +59,7 @@ impl Corpus {
     pub fn usual_flags(self) -> &'static [&'static str] {
         match self {
             Corpus::RocksDb => &["-O2", "-g", "-fPIC"],
-            Corpus::Zstd | Corpus::Lua | Corpus::Sqlite => &["-O2", "-fPIC"],
+            Corpus::Zstd | Corpus::Lua | Corpus::Sqlite | Corpus::Tiny => &["-O2", "-fPIC"],
         }
     }
 
@@ -66,6 +70,7 @@ impl Corpus {
             Corpus::Lua => lua(),
             Corpus::Sqlite => sqlite(),
             Corpus::RocksDb => rocksdb(),
+            Corpus::Tiny => Ok(Sources { language: Language::C, files: tiny::sources()?, flags: Vec::new() }),
         }
     }
 }
@@ -217,12 +222,21 @@ mod tests {
             assert_eq!(corpus.name().parse::<Corpus>().unwrap(), corpus);
         }
         let error = "chromium".parse::<Corpus>().unwrap_err().to_string();
-        assert!(error.contains("lua, zstd, sqlite, rocksdb"), "{error}");
+        assert!(error.contains("lua, zstd, sqlite, tiny, rocksdb"), "{error}");
     }
 
     #[test]
     fn rocksdb_is_what_its_crate_builds() {
         assert_eq!(Corpus::RocksDb.sources().unwrap().files.len(), 275);
+    }
+
+    #[test]
+    fn tiny_modules_are_not_compiled_again() {
+        let written = |source: &Source| fs::metadata(&source.path).unwrap().modified().unwrap();
+        let times = || -> Vec<_> { Corpus::Tiny.sources().unwrap().files.iter().map(written).collect() };
+        let first = times();
+        assert_eq!(first.len(), 1000);
+        assert_eq!(times(), first);
     }
 
     #[test]

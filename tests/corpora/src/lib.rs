@@ -34,6 +34,7 @@ mod front_end;
 mod invocation;
 mod link;
 mod packages;
+mod tiny;
 mod toolchain;
 
 use std::env;
