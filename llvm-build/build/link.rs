@@ -1,5 +1,8 @@
 //! Decides what is linked. No other crate of the workspace names an LLVM library.
 
+use std::path::Path;
+
+use crate::changed::{self, Change, Change::Rename, Change::Weaken};
 use crate::locate::{LlvmConfig, fail};
 
 /// clang libraries, users before what they use.
@@ -44,6 +47,13 @@ const COMPONENTS: &[&str] = &[
 /// Debian's LLVM registers Polly as an extension of every pass builder; `extensions` names it too.
 const POLLY: &[&str] = &["Polly", "PollyISL"];
 
+/// Libraries in which functions of LLVM make room for ours (`REPLACEMENTS`): the library, how the functions' symbols
+/// begin, and how they make room.
+const REPLACED: &[(&str, &[&str], Change)] = &[
+    ("LLVMBitstreamReader", &["_ZN4llvm15BitstreamCursor10readRecord"], Rename("thinfarm_llvm_read_record")),
+    ("LLVMCore", &["_ZN4llvm13AnalysisUsage15setPreservesCFG"], Weaken),
+];
+
 /// LLVM and clang inside the binary: nothing of them is needed at run time.
 pub fn static_llvm(llvm: &LlvmConfig) {
     let directory = llvm.directory("--libdir");
@@ -64,11 +74,21 @@ pub fn static_llvm(llvm: &LlvmConfig) {
     for name in llvm.ask(&question) {
         let library = name.strip_prefix("lib").and_then(|n| n.strip_suffix(".a"));
         match library {
-            Some(library) => link_static(library),
+            Some(library) => link_llvm(llvm, &directory, library),
             None => fail(&format!("llvm-config named an unexpected library: {name}")),
         }
     }
     system_libraries(llvm);
+}
+
+fn link_llvm(llvm: &LlvmConfig, directory: &Path, library: &str) {
+    let Some((_, prefixes, change)) = REPLACED.iter().find(|(replaced, ..)| *replaced == library) else {
+        return link_static(library);
+    };
+    let archive = directory.join(format!("lib{library}.a"));
+    let symbol = |prefix: &&str| changed::symbol(llvm, &archive, "--defined-only", prefix);
+    let symbols: Vec<String> = prefixes.iter().map(symbol).collect();
+    changed::link(llvm, &archive, &symbols, *change);
 }
 
 /// What LLVM's static libraries, and lld's, use of the system: zlib and zstd, for example.
