@@ -9,6 +9,7 @@ mod bad_archives;
 mod bad_input;
 mod bad_output;
 mod cc_drop_in;
+mod contention;
 mod distributed;
 mod dtlto;
 mod dtlto_errors;
