@@ -52,6 +52,16 @@ const POLLY: &[&str] = &["Polly", "PollyISL"];
 const REPLACED: &[(&str, &[&str], Change)] = &[
     ("LLVMBitstreamReader", &["_ZN4llvm15BitstreamCursor10readRecord"], Rename("thinfarm_llvm_read_record")),
     ("LLVMCore", &["_ZN4llvm13AnalysisUsage15setPreservesCFG"], Weaken),
+    (
+        "LLVMMC",
+        &[
+            "_ZN4llvm15MCSubtargetInfo19InitMCProcessorInfo",
+            // They call it past its symbol.
+            "_ZN4llvm15MCSubtargetInfoC1ERKNS_6Triple",
+            "_ZN4llvm15MCSubtargetInfoC2ERKNS_6Triple",
+        ],
+        Weaken,
+    ),
 ];
 
 /// LLVM and clang inside the binary: nothing of them is needed at run time.
