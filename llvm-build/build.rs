@@ -28,7 +28,8 @@ const SOURCES: &[&str] = &[
 ];
 
 /// What takes the place of functions of LLVM, where LLVM is linked statically.
-const REPLACEMENTS: &[&str] = &["cpp/pass_registry.cpp", "cpp/processor_features.cpp", "cpp/read_record.cpp"];
+const REPLACEMENTS: &[&str] =
+    &["cpp/asm_registers.cpp", "cpp/pass_registry.cpp", "cpp/processor_features.cpp", "cpp/read_record.cpp"];
 
 fn main() {
     let llvm = locate::locate().unwrap_or_else(|not_found| locate::fail(&not_found.to_string()));

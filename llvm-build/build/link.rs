@@ -62,6 +62,11 @@ const REPLACED: &[(&str, &[&str], Change)] = &[
         ],
         Weaken,
     ),
+    (
+        "LLVMSelectionDAG",
+        &["_ZNK4llvm14TargetLowering28getRegForInlineAsmConstraint"],
+        Rename("thinfarm_llvm_reg_for_inline_asm_constraint"),
+    ),
 ];
 
 /// LLVM and clang inside the binary: nothing of them is needed at run time.
