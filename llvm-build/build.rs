@@ -1,5 +1,7 @@
 //! Finds LLVM, compiles the bridge and decides the link.
 
+#[path = "build/changed.rs"]
+mod changed;
 #[path = "build/link.rs"]
 mod link;
 #[path = "build/lld.rs"]
@@ -29,13 +31,20 @@ const SOURCES: &[&str] = &[
     "cpp/thin_backend.cpp",
 ];
 
+/// What takes the place of functions of LLVM, where LLVM is linked statically.
+const REPLACEMENTS: &[&str] =
+    &["cpp/asm_registers.cpp", "cpp/pass_registry.cpp", "cpp/processor_features.cpp", "cpp/read_record.cpp"];
+
 fn main() {
     let llvm = locate::locate().unwrap_or_else(|not_found| locate::fail(&not_found.to_string()));
     let binaries = llvm.directory("--bindir");
 
+    let is_dynamic = env::var_os("CARGO_FEATURE_DYNAMIC_LLVM").is_some();
+
     let mut bridge = cxx_build::bridge("src/bridge.rs");
     bridge
         .files(SOURCES)
+        .files(if is_dynamic { &[] } else { REPLACEMENTS })
         .std("c++17")
         // As the libraries were built: LLVM's inline functions must agree with them.
         .define("NDEBUG", None)
@@ -60,7 +69,7 @@ fn main() {
         println!("cargo::rerun-if-changed={path}");
     }
     lld::link(&llvm);
-    if env::var_os("CARGO_FEATURE_DYNAMIC_LLVM").is_some() {
+    if is_dynamic {
         link::dynamic_llvm(&llvm);
     } else {
         link::static_llvm(&llvm);

@@ -1,9 +1,10 @@
 //! Decides what is linked. No other crate of the workspace names an LLVM library.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::changed::{self, Change, Change::Rename, Change::Weaken};
 use crate::locate::{LlvmConfig, fail};
 
 /// clang libraries, users before what they use.
@@ -48,6 +49,28 @@ const COMPONENTS: &[&str] = &[
 /// Debian's LLVM registers Polly as an extension of every pass builder; `extensions` names it too.
 const POLLY: &[&str] = &["Polly", "PollyISL"];
 
+/// Libraries in which functions of LLVM make room for ours (`REPLACEMENTS`): the library, how the functions' symbols
+/// begin, and how they make room.
+const REPLACED: &[(&str, &[&str], Change)] = &[
+    ("LLVMBitstreamReader", &["_ZN4llvm15BitstreamCursor10readRecord"], Rename("thinfarm_llvm_read_record")),
+    ("LLVMCore", &["_ZN4llvm13AnalysisUsage15setPreservesCFG"], Weaken),
+    (
+        "LLVMMC",
+        &[
+            "_ZN4llvm15MCSubtargetInfo19InitMCProcessorInfo",
+            // They call it past its symbol.
+            "_ZN4llvm15MCSubtargetInfoC1ERKNS_6Triple",
+            "_ZN4llvm15MCSubtargetInfoC2ERKNS_6Triple",
+        ],
+        Weaken,
+    ),
+    (
+        "LLVMSelectionDAG",
+        &["_ZNK4llvm14TargetLowering28getRegForInlineAsmConstraint"],
+        Rename("thinfarm_llvm_reg_for_inline_asm_constraint"),
+    ),
+];
+
 /// LLVM and clang inside the binary: nothing of them is needed at run time.
 pub fn static_llvm(llvm: &LlvmConfig) {
     let directory = llvm.directory("--libdir");
@@ -68,7 +91,7 @@ pub fn static_llvm(llvm: &LlvmConfig) {
     for name in llvm.ask(&question) {
         let library = name.strip_prefix("lib").and_then(|n| n.strip_suffix(".a"));
         match library {
-            Some(library) => link_static(library),
+            Some(library) => link_llvm(llvm, &directory, library),
             None => fail(&format!("llvm-config named an unexpected library: {name}")),
         }
     }
@@ -89,6 +112,16 @@ fn static_cplusplus() {
         None => fail(&format!("{compiler} has no {LIBRARY}, the static C++ library")),
     }
     link_static("stdc++");
+}
+
+fn link_llvm(llvm: &LlvmConfig, directory: &Path, library: &str) {
+    let Some((_, prefixes, change)) = REPLACED.iter().find(|(replaced, ..)| *replaced == library) else {
+        return link_static(library);
+    };
+    let archive = directory.join(format!("lib{library}.a"));
+    let symbol = |prefix: &&str| changed::symbol(llvm, &archive, "--defined-only", prefix);
+    let symbols: Vec<String> = prefixes.iter().map(symbol).collect();
+    changed::link(llvm, &archive, &symbols, *change);
 }
 
 /// What LLVM's static libraries, and lld's, use of the system: zlib and zstd, for example.

@@ -5,6 +5,8 @@
 #include "llvm-build/src/bridge.rs.h"
 
 #include "clang/Basic/Version.h"
+#include "llvm/InitializePasses.h"
+#include "llvm/PassRegistry.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/CrashRecoveryContext.h"
 #include "llvm/Support/ErrorHandling.h"
@@ -38,6 +40,8 @@ void initialize() {
     InitializeAllTargetMCs();
     InitializeAllAsmPrinters();
     InitializeAllAsmParsers();
+    // Otherwise jobs would register them, one waiting for another.
+    initializeCodeGen(*PassRegistry::getPassRegistry());
     CrashRecoveryContext::Enable();
     install_fatal_error_handler(onFatalError);
   });

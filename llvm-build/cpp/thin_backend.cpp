@@ -4,6 +4,7 @@
 // and `runThinLTOBackend` (clang/lib/CodeGen/BackendUtil.cpp). Where it does otherwise, to save time
 // or memory, the object is the same and the reason is given.
 
+#include "asm_registers.h"
 #include "bridge.h"
 #include "clock.h"
 #include "diagnostics.h"
@@ -266,6 +267,7 @@ run_thin_backend(const BitcodeModule &Module, std::unique_ptr<SummaryIndex> Inde
   auto Context = std::make_unique<LLVMContext>();
   auto Handler = std::make_unique<BackendDiagnostics>(Module.Id, Cc1, *Result);
   BackendDiagnostics &Diagnostics = *Handler;
+  AsmRegisters Registers;
   // Remarks nobody asked for never reach the handler.
   Context->setDiagnosticHandler(std::move(Handler), /*RespectFilters=*/true);
   GuardOutcome Guard = runGuarded([&] {

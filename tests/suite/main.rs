@@ -10,6 +10,7 @@ mod bad_input;
 mod bad_output;
 mod cache_upkeep;
 mod cc_drop_in;
+mod contention;
 mod costs;
 mod distributed;
 mod dtlto;

@@ -1,0 +1,172 @@
+// Reading a record of bitcode, faster.
+//
+// Every module that a job loads or imports from is read record by record, most of it numbers in pieces of six
+// bits; LLVM asks for each piece through two calls that may fail. The usual record is read here without:
+// where a whole machine word can be loaded at every position, nothing can run over the end. For all else (blobs,
+// the end of the buffer, whatever is malformed) the position stays as it was and LLVM's own function is
+// called, so its errors are LLVM's too.
+//
+// A static link takes this definition, because the copy of LLVM's that is linked has another name
+// (build/link.rs). The shared library keeps its own.
+
+#include "llvm/Bitstream/BitstreamReader.h"
+#include "llvm/Support/Endian.h"
+
+using namespace llvm;
+
+// What `BitstreamCursor::readRecord` is called in the renamed copy.
+Expected<unsigned> llvmReadRecord(BitstreamCursor *Cursor, unsigned AbbreviationId,
+                                  SmallVectorImpl<uint64_t> &Values,
+                                  StringRef *Blob) asm("thinfarm_llvm_read_record");
+
+namespace {
+
+// Reads bits at any position. Once anything is not as usual it stays `bad`, and what it returns means nothing.
+class BitReader {
+public:
+  BitReader(ArrayRef<uint8_t> Bytes, uint64_t Position)
+      : Bytes(Bytes.data()), Position(Position),
+        End(Bytes.size() < Margin ? 0 : (Bytes.size() - Margin) * 8) {}
+
+  bool isBad() const { return Bad; }
+  void setBad() { Bad = true; }
+  uint64_t position() const { return Position; }
+  // More elements than bits cannot follow.
+  bool canHold(uint64_t Elements) const { return Elements < End - std::min(Position, End); }
+
+  uint64_t fixed(unsigned Width) {
+    if (LLVM_UNLIKELY(Position >= End)) {
+      Bad = true;
+      return 0;
+    }
+    return bits(Width);
+  }
+
+  uint64_t variable(unsigned Width) {
+    uint64_t Piece = fixed(Width);
+    const uint64_t More = uint64_t(1) << (Width - 1);
+    uint64_t Value = Piece & (More - 1);
+    for (unsigned Shift = Width - 1; Piece & More; Shift += Width - 1) {
+      if (LLVM_UNLIKELY(Shift >= 64)) {
+        Bad = true;
+        return 0;
+      }
+      Piece = bits(Width);
+      Value |= (Piece & (More - 1)) << Shift;
+    }
+    return Value;
+  }
+
+  // A code or a count. What takes more than 32 bits is for LLVM to judge.
+  unsigned number() {
+    uint64_t Value = variable(6);
+    Bad |= Value > std::numeric_limits<uint32_t>::max();
+    return Value;
+  }
+
+private:
+  // A value takes 16 bytes at most (64 pieces of two bits), and a word is loaded where it ends.
+  static constexpr size_t Margin = 24;
+
+  // Widths are 32 at most, so with the bits before the first one it is within one word.
+  uint64_t bits(unsigned Width) {
+    uint64_t Word = support::endian::read64le(Bytes + Position / 8) >> (Position % 8);
+    Position += Width;
+    return Word & ((uint64_t(1) << Width) - 1);
+  }
+
+  const uint8_t *const Bytes;
+  uint64_t Position;
+  // The first position that is too near the end of the bytes.
+  const uint64_t End;
+  bool Bad = false;
+};
+
+} // namespace
+
+static uint64_t readScalar(BitReader &Bits, const BitCodeAbbrevOp &Field) {
+  switch (Field.getEncoding()) {
+  case BitCodeAbbrevOp::Fixed:
+    return Bits.fixed(Field.getEncodingData());
+  case BitCodeAbbrevOp::VBR:
+    return Bits.variable(Field.getEncodingData());
+  case BitCodeAbbrevOp::Char6:
+    return BitCodeAbbrevOp::DecodeChar6(Bits.fixed(6));
+  default:
+    Bits.setBad();
+    return 0;
+  }
+}
+
+// As many values as the number at the position says, each read by `Read`.
+template <typename Fn>
+static void readElements(BitReader &Bits, SmallVectorImpl<uint64_t> &Values, Fn Read) {
+  unsigned Count = Bits.number();
+  if (Bits.isBad() || !Bits.canHold(Count)) {
+    Bits.setBad();
+    return;
+  }
+  size_t First = Values.size();
+  Values.resize_for_overwrite(First + Count);
+  for (uint64_t &Value : MutableArrayRef(Values).drop_front(First))
+    Value = Read();
+}
+
+static void readArray(BitReader &Bits, SmallVectorImpl<uint64_t> &Values,
+                      const BitCodeAbbrevOp &Element) {
+  if (Element.isLiteral())
+    Bits.setBad();
+  else if (Element.getEncoding() == BitCodeAbbrevOp::VBR)
+    readElements(Bits, Values, [&, Width = unsigned(Element.getEncodingData())] {
+      return Bits.variable(Width);
+    });
+  else
+    readElements(Bits, Values, [&] { return readScalar(Bits, Element); });
+}
+
+// The record's code.
+static unsigned readAbbreviated(BitReader &Bits, SmallVectorImpl<uint64_t> &Values,
+                                const BitCodeAbbrev &Abbreviation) {
+  unsigned Count = Abbreviation.getNumOperandInfos();
+  const BitCodeAbbrevOp &CodeField = Abbreviation.getOperandInfo(0);
+  unsigned Code = CodeField.isLiteral() ? CodeField.getLiteralValue() : readScalar(Bits, CodeField);
+  for (unsigned I = 1; I != Count && !Bits.isBad(); ++I) {
+    const BitCodeAbbrevOp &Field = Abbreviation.getOperandInfo(I);
+    if (Field.isLiteral())
+      Values.push_back(Field.getLiteralValue());
+    else if (Field.getEncoding() != BitCodeAbbrevOp::Array)
+      Values.push_back(readScalar(Bits, Field));
+    else if (I + 2 == Count)
+      readArray(Bits, Values, Abbreviation.getOperandInfo(++I));
+    else
+      Bits.setBad();
+  }
+  return Code;
+}
+
+static unsigned readUnabbreviated(BitReader &Bits, SmallVectorImpl<uint64_t> &Values) {
+  unsigned Code = Bits.number();
+  readElements(Bits, Values, [&] { return Bits.variable(6); });
+  return Code;
+}
+
+Expected<unsigned> BitstreamCursor::readRecord(unsigned AbbreviationId,
+                                               SmallVectorImpl<uint64_t> &Values, StringRef *Blob) {
+  const size_t Before = Values.size();
+  const unsigned Index = AbbreviationId - bitc::FIRST_APPLICATION_ABBREV;
+  BitReader Bits(getBitcodeBytes(), GetCurrentBitNo());
+  unsigned Code = 0;
+  if (AbbreviationId == bitc::UNABBREV_RECORD)
+    Code = readUnabbreviated(Bits, Values);
+  else if (Index < CurAbbrevs.size())
+    Code = readAbbreviated(Bits, Values, *CurAbbrevs[Index]);
+  else
+    Bits.setBad();
+  if (Bits.isBad()) {
+    Values.truncate(Before);
+    return llvmReadRecord(this, AbbreviationId, Values, Blob);
+  }
+  if (Error E = JumpToBit(Bits.position()))
+    return std::move(E);
+  return Code;
+}
