@@ -150,7 +150,7 @@ impl<'a> Keys<'a> {
             trusts_debug_info: self.trusts_debug_info,
             options,
             object_filename_for_debug,
-            diagnostics: &*self.diagnostics(job.command.warning_flags())?,
+            diagnostics: &self.diagnostics(job.command.warning_flags())?,
             index: meaning.hash,
             module: module.hash,
             modules: modules.finalize(),
