@@ -150,7 +150,7 @@ impl<'a> Keys<'a> {
             trusts_debug_info: self.trusts_debug_info,
             options,
             object_filename_for_debug,
-            diagnostics: &*self.diagnostics(job.command.warning_flags())?,
+            diagnostics: &self.diagnostics(job.command.warning_flags())?,
             index: meaning.hash,
             module: module.hash,
             modules: modules.finalize(),
@@ -231,4 +231,69 @@ fn content(path: &str) -> Hash {
 /// The files that `-mllvm` options may read: whatever in them is the name of one.
 fn files_in(llvm_args: &[String]) -> impl Iterator<Item = &str> {
     llvm_args.iter().flat_map(|option| words(option)).filter(|path| path.is_file()).filter_map(Path::to_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(text: &str) -> Hash {
+        blake3::hash(text.as_bytes())
+    }
+
+    #[test]
+    fn every_input_counts() {
+        let options = llvm_build::parse_cc1(&Cc1::new(vec!["-cc1".to_owned()])).unwrap().options;
+        let other_options = CodegenOptions { tls_size: 7, ..options.clone() };
+        let diagnostics = ["IgnoreWarnings=0".to_owned()];
+        let files = [("profile", hash("profile"))];
+        let inputs = || Inputs {
+            version: VERSION,
+            build: hash("build"),
+            trusts_debug_info: true,
+            options: &options,
+            object_filename_for_debug: "",
+            diagnostics: &diagnostics,
+            index: [1; 32],
+            module: hash("module"),
+            modules: hash("modules"),
+            files: &files,
+        };
+        let others = [
+            Inputs { version: VERSION + 1, ..inputs() },
+            Inputs { build: hash("another build"), ..inputs() },
+            Inputs { trusts_debug_info: false, ..inputs() },
+            Inputs { options: &other_options, ..inputs() },
+            Inputs { object_filename_for_debug: "a.o", ..inputs() },
+            Inputs { diagnostics: &[], ..inputs() },
+            Inputs { index: [2; 32], ..inputs() },
+            Inputs { module: hash("another module"), ..inputs() },
+            Inputs { modules: hash("other modules"), ..inputs() },
+            Inputs { files: &[("profile", hash("another profile"))], ..inputs() },
+        ];
+        let fields = serde_json::to_value(inputs()).unwrap().as_object().unwrap().len();
+        assert_eq!(others.len(), fields, "one for each field");
+        let mut keys: Vec<String> = others.iter().chain([&inputs()]).map(|it| it.key().to_string()).collect();
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), fields + 1);
+        assert_eq!(inputs().key(), inputs().key());
+    }
+
+    #[test]
+    fn a_file_that_appears_is_a_change() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("profile");
+        let path = path.to_str().unwrap();
+        let missing = content(path);
+        fs::write(path, "").unwrap();
+        let empty = content(path);
+        fs::write(path, "main").unwrap();
+        assert!(missing != empty && empty != content(path) && missing != content(path));
+        let args = [format!("-no-such-option={path}"), "-verify".to_owned()];
+        assert_eq!(
+            files_in(&args).collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>(),
+            [path]
+        );
+    }
 }

@@ -27,11 +27,15 @@ use std::path::Path;
 
 use blake3::Hash;
 
+use crate::input::Modules;
+use crate::plan::Job;
+
 pub use llvm_build::CachePruningPolicy;
 
 pub use build::BuildError;
 pub use entry::Entry;
 pub use key::Key;
+use key::Keys;
 pub(crate) use lookup::{Fetched, Lookup, Wanted};
 pub use store::{Store, StoreError};
 pub use uncacheable::Uncacheable;
@@ -90,6 +94,16 @@ impl Cache {
     /// See [`Store::prune`].
     pub fn prune(&self) -> Result<(), StoreError> {
         self.policy.as_ref().map_or(Ok(()), |policy| self.store.prune(policy).map(drop))
+    }
+
+    /// The key of the object that `job` makes. A run that trusts debug information does so because every module it
+    /// reads is this LLVM's own.
+    ///
+    /// # Errors
+    /// There is none, and the object is never in a cache.
+    pub fn key(&self, job: &Job, trusts_debug_info: bool) -> Result<Key, Uncacheable> {
+        let modules = Modules::default();
+        Keys::new(self.build, trusts_debug_info, &modules).of(job).map(|(key, _)| key)
     }
 
     /// Where the objects are.

@@ -3,7 +3,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{Args, ValueHint};
 
 use super::option_args::SourceArgs;
 use super::print;
@@ -14,7 +15,9 @@ use crate::cache::{Cache, CacheError, CachePruningPolicy};
 pub(super) struct CacheArgs {
     /// Take objects from the cache in DIR, whoever made them of the same modules with the same options, and keep
     /// there those that are compiled.
-    #[arg(long, value_name = "DIR", env = DIRECTORY, hide_env_values = true)]
+    // An empty variable is no error.
+    #[arg(long, value_name = "DIR", env = DIRECTORY, hide_env_values = true, value_hint = ValueHint::DirPath,
+        value_parser = OsStringValueParser::new().map(PathBuf::from))]
     cache_dir: Option<PathBuf>,
     /// Use no cache, whatever else names one.
     #[arg(long)]
@@ -35,11 +38,8 @@ impl CacheArgs {
             return Ok(None);
         }
         let config = sources.configuration()?;
-        let named = self.cache_dir.clone().or(config.cache_directory);
-        // An empty variable names none.
-        let Some(directory) = named.filter(|directory| !directory.as_os_str().is_empty()) else {
-            return Ok(None);
-        };
+        let named = self.cache_dir.clone().filter(|directory| !directory.as_os_str().is_empty());
+        let Some(directory) = named.or(config.cache_directory) else { return Ok(None) };
         let policy = self.cache_policy.clone().or(config.cache_policy).unwrap_or_default();
         Ok(open(&directory, policy))
     }

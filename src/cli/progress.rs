@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::print;
-use crate::cache::CacheUse;
 use crate::farm::Event;
 use crate::report::JobReport;
 
@@ -84,7 +83,7 @@ impl Progress {
             self.last_line = Instant::now();
             let (done, jobs) = (self.done, self.bar.length().unwrap_or_default());
             let seconds = report.wall.as_secs_f64();
-            let from = if report.cache == Some(CacheUse::Hit) { ", from the cache" } else { "" };
+            let from = if report.is_from_cache() { ", from the cache" } else { "" };
             self.bar.suspend(|| print::tell(format!("[{done}/{jobs}] {module} {seconds:.2} s{from}\n")));
         }
     }

@@ -89,12 +89,13 @@ fn option_sets(plan: &Plan) -> String {
 
 /// The ten slowest objects, by stage.
 pub(super) fn slowest(report: &Report) {
-    if report.jobs.is_empty() {
+    let slowest: Vec<_> = report.slowest(10).into_iter().filter(|(_, _, job)| !job.is_from_cache()).collect();
+    if slowest.is_empty() {
         return;
     }
     print::tell("the slowest objects (seconds):\n");
     print::tell("    wall    load  import     opt codegen   write  object\n");
-    for (_, module, job) in report.slowest(10) {
+    for (_, module, job) in slowest {
         let Ok(done) = &job.result else { continue };
         let stages = done.stages;
         print::tell(format!(

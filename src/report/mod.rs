@@ -36,6 +36,13 @@ pub struct JobReport {
     pub result: Result<JobDone, JobError>,
 }
 
+impl JobReport {
+    /// Whether the object was not made in this run but found in the cache.
+    pub fn is_from_cache(&self) -> bool {
+        self.cache == Some(CacheUse::Hit)
+    }
+}
+
 /// The report of a run.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -106,7 +113,7 @@ impl Report {
 
     /// How many objects are from the cache.
     pub fn from_cache(&self) -> usize {
-        self.ran().filter(|(_, _, job)| job.cache == Some(CacheUse::Hit)).count()
+        self.ran().filter(|(_, _, job)| job.is_from_cache()).count()
     }
 
     /// Why objects can be in no cache, and how many, if there was one.

@@ -5,7 +5,6 @@ use std::time::UNIX_EPOCH;
 use serde::Serialize;
 
 use super::{JobReport, Report};
-use crate::cache::CacheUse;
 use llvm_build::{StageTime, StageTimes};
 
 /// The version of the profile's format. It is raised when a field changes its meaning or goes;
@@ -105,7 +104,7 @@ impl Report {
             predicted_seconds: job.predicted,
             cpu_seconds: job.cpu_seconds(),
             claimed_memory_bytes: job.claimed_memory,
-            cached: job.cache.as_ref().map(|used| *used == CacheUse::Hit),
+            cached: job.cache.as_ref().map(|_| job.is_from_cache()),
             stages: done.map(|done| Stages { llvm: done.stages, write: done.write }),
             module_bytes: done.map(|done| done.module_size),
             object_bytes: done.map(|done| done.object_size),

@@ -59,12 +59,12 @@ pub fn thinfarm() -> Command {
     command
 }
 
-/// Takes the variables away by which a `make` above these tests would tell of itself, and lets what runs here
-/// share the machine with nobody.
+/// Takes the variables away by which a `make` above these tests would tell of itself and whoever runs them of a
+/// cache, and lets what runs here share the machine with nobody.
 pub fn alone(command: &mut Command) {
-    for variable in
-        ["MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS", "MAKELEVEL", "THINFARM_MEMORY_LIMIT", "THINFARM_CACHE_DIR"]
-    {
+    let makes = ["MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS", "MAKELEVEL"];
+    let ours = ["THINFARM_MEMORY_LIMIT", "THINFARM_CACHE_DIR", "THINFARM_CACHE_POLICY", "THINFARM_NO_CACHE"];
+    for variable in makes.into_iter().chain(ours) {
         command.env_remove(variable);
     }
     command.env("THINFARM_MACHINE_SHARE", "off");

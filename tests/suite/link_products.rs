@@ -144,20 +144,6 @@ fn a_link_to_reproduce() {
 }
 
 #[test]
-fn a_cache_directory_changes_no_bytes_and_is_not_used() {
-    let linkers = TwoLinkers::program();
-    let plain = link(&linkers, &[]).same();
-    let args = [&OBJECTS[..], &["-shared", "-o", "lib.so", "--thinlto-cache-dir=cache"]].concat();
-    // lld fills the cache; what it made there with other options must not come back.
-    run(linkers.command(llvm_tool("ld.lld")).args(&args)).succeeded();
-    for _ in 0..2 {
-        let said = linkers.ours(&args).succeeded();
-        assert!(said.stderr.contains("--thinlto-cache-dir=cache: nothing is kept"), "{said}");
-        assert!(fs::read(linkers.path("lib.so")).unwrap() == plain.file("lib.so"));
-    }
-}
-
-#[test]
 fn two_links_at_once_in_one_directory() {
     let linkers = TwoLinkers::program();
     let expected = linkers.link_by_clang(&[&OBJECTS[..], &["-o", "prog"]].concat()).same();

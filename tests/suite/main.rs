@@ -8,6 +8,9 @@
 mod bad_archives;
 mod bad_input;
 mod bad_output;
+mod cache_hits;
+mod cache_keys;
+mod cache_stress;
 mod cache_upkeep;
 mod cc_drop_in;
 mod contention;
