@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::iter::successors;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -45,7 +45,7 @@ pub fn measure(corpus: Corpus) -> Result<Value> {
 }
 
 /// The profile of one run.
-fn run(dir: &Path, jobs: usize, modules: &[String], flags: &[String]) -> Result<Value> {
+fn run(dir: &Path, jobs: usize, modules: &[PathBuf], flags: &[String]) -> Result<Value> {
     let outputs = tempfile::tempdir_in(dir)?;
     let profile = outputs.path().join("profile.json");
     let mut command = Command::new(thinfarm_program()?);
