@@ -75,8 +75,7 @@ fn is_bolted(program: &Path) -> Result<bool> {
 /// The version of Linux, without what distributions and hosts add to it.
 fn kernel() -> Result<String> {
     let release = read("/proc/sys/kernel/osrelease")?;
-    let version = release.trim().split_once('-').map_or(release.trim(), |(version, _)| version);
-    Ok(version.to_owned())
+    Ok(release.chars().take_while(|&c| c.is_ascii_digit() || c == '.').collect())
 }
 
 fn memory() -> Result<u64> {
