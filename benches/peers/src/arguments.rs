@@ -32,7 +32,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Measure nothing: write what FILE says [default: as --json] into README.md, and its chart to benches/chart.svg.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["corpus", "ways", "jobs", "json"])]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["corpus", "ways", "jobs", "json"])]
     readme: Option<Option<PathBuf>>,
 }
 

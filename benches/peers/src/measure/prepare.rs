@@ -82,7 +82,7 @@ impl Session<'_> {
         if self.is_wanted(|way| way.tool() == tool && way.has_cache()) {
             self.say(&format!("{} fills its cache", name(tool)));
             let filling = self.whole(tool, FILLING, true);
-            let seconds = filling.run()?.cpu_seconds();
+            let seconds = filling.run()?.whole.cpu_seconds();
             identity::demand_same(name(tool), &filling.output(), &link.output())?;
             self.remember_filling(tool, seconds);
         }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::report::Compiled;
 
-/// The part of `thinfarm backend --profile` that is of interest here.
+/// The part of `--profile` that is of interest here.
 #[derive(Deserialize)]
 struct Profile {
     jobs: Vec<Job>,
@@ -17,6 +17,10 @@ struct Profile {
 
 #[derive(Deserialize)]
 struct Job {
+    /// Whether the object is from a cache.
+    #[serde(default)]
+    cached: bool,
+    /// What it cost whoever compiled it.
     #[serde(default)]
     stages: HashMap<String, Stage>,
 }
@@ -31,6 +35,7 @@ pub fn read(path: &Path) -> Result<Compiled> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let profile: Profile = serde_json::from_str(&text)
         .with_context(|| format!("{} is no profile of thinfarm that this bench can read", path.display()))?;
-    let stages = profile.jobs.iter().flat_map(|job| job.stages.values());
-    Ok(Compiled { modules: profile.jobs.len(), cpu_seconds: stages.map(|stage| stage.cpu).sum() })
+    let compiled: Vec<&Job> = profile.jobs.iter().filter(|job| !job.cached).collect();
+    let stages = compiled.iter().flat_map(|job| job.stages.values());
+    Ok(Compiled { modules: compiled.len(), cpu_seconds: stages.map(|stage| stage.cpu).sum() })
 }

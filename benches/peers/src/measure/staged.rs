@@ -29,19 +29,15 @@ impl<'a> Staged<'a> {
     pub fn by_thinfarm(&self, cache: Option<&Path>) -> Result<Measurement> {
         self.workplace.empty_dir(self.name)?;
         let mut backends = self.thinfarm();
-        if let Some(cache) = cache {
-            backends.env("THINFARM_CACHE_DIR", cache);
+        match cache {
+            None => self.measure(|| Cost::of(self.with_options(&mut backends))),
+            Some(cache) => self.profiled(backends.env("THINFARM_CACHE_DIR", cache)),
         }
-        self.measure(|| Cost::of(self.with_options(&mut backends)))
     }
 
     /// The whole link with what thinfarm remembers of the link before in the same directory.
     pub fn by_thinfarm_incrementally(&self) -> Result<Measurement> {
-        let profile = self.path("profile.json");
-        let mut backends = self.thinfarm();
-        backends.arg("--incremental").arg("--profile").arg(&profile);
-        let measured = self.measure(|| Cost::of(self.with_options(&mut backends)))?;
-        Ok(Measurement { compiled: Some(profile::read(&profile)?), ..measured })
+        self.profiled(self.thinfarm().arg("--incremental"))
     }
 
     /// The whole link with a clang for every backend, in an empty directory.
@@ -63,6 +59,14 @@ impl<'a> Staged<'a> {
     /// The native object of `module`.
     pub fn object(&self, module: &Path) -> PathBuf {
         self.workplace.subject.dir.join(self.relative_object(module))
+    }
+
+    /// The whole link with `backends`, which also tell what they compiled.
+    fn profiled(&self, backends: &mut Command) -> Result<Measurement> {
+        let profile = self.path("profile.json");
+        backends.arg("--profile").arg(&profile);
+        let measured = self.measure(|| Cost::of(self.with_options(backends)))?;
+        Ok(Measurement { compiled: Some(profile::read(&profile)?), ..measured })
     }
 
     fn measure(&self, backends: impl FnOnce() -> Result<Cost>) -> Result<Measurement> {

@@ -42,7 +42,7 @@ impl Session<'_> {
     fn by_one_command(&mut self, way: Way) -> Result<Measurement> {
         let name = way.name();
         let link = self.whole(way.tool(), &name, way.has_cache());
-        let whole = link.run()?;
+        let measured = link.run()?;
         if way.build() != Build::Changed {
             // Its objects are gone. Those of the reference were compared, and what was linked of them is here.
             let reference = self.workplace.path(reference(way.tool())).join("out");
@@ -52,7 +52,7 @@ impl Session<'_> {
                 identity::demand_same(way.title(), &link.output(), &reference)?;
             }
         }
-        Ok(Measurement { whole, stages: None, compiled: None })
+        Ok(measured)
     }
 
     /// Compares what was made where one module changed, by ways whose last runs those were.
@@ -87,12 +87,13 @@ impl Session<'_> {
 
     /// Why `measured`, of a `way` with a full cache, is not worth telling.
     pub fn missed_cache(&self, way: Way, measured: &Measurement) -> Option<String> {
+        let compiled = measured.compiled.map_or(0, |compiled| compiled.modules);
+        if compiled == self.identity.objects {
+            return Some("its cache was full, and it compiled every module".to_owned());
+        }
         let uncached = *self.uncached_seconds.get(&way.tool())?;
         let cached = measured.backends_or_whole().cpu_seconds();
-        (cached > uncached * AT_MOST_OF_UNCACHED).then(|| {
-            format!(
-                "{cached:.2} CPU s with a full cache and {uncached:.2} with an empty one: it is hardly used"
-            )
-        })
+        (cached > uncached * AT_MOST_OF_UNCACHED)
+            .then(|| format!("{cached:.2} CPU s with a full cache and {uncached:.2} with an empty one"))
     }
 }

@@ -1,14 +1,16 @@
 //! A link by one command.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow};
 
 use super::OUTPUT;
+use super::profile;
 use super::workplace::Workplace;
 use crate::cost::Cost;
+use crate::report::Measurement;
 use crate::way::Tool;
 
 /// A link by one command that writes to one directory.
@@ -31,15 +33,18 @@ impl<'a> Whole<'a> {
     }
 
     /// Links.
-    pub fn run(&self) -> Result<Cost> {
+    pub fn run(&self) -> Result<Measurement> {
         self.workplace.empty_dir(self.name)?;
-        Cost::of(&mut self.command()?)
+        let whole = Cost::of(&mut self.command()?)?;
+        let has_profile = self.tool == Tool::LdThinfarm && self.cache.is_some();
+        let compiled = has_profile.then(|| profile::read(&self.profile())).transpose()?;
+        Ok(Measurement { whole, stages: None, compiled })
     }
 
     /// Links, and keeps the objects, which are otherwise in memory only. The output is the same.
-    pub fn run_and_keep_objects(&self) -> Result<Cost> {
+    pub fn run_and_keep_objects(&self) -> Result<()> {
         self.workplace.empty_dir(self.name)?;
-        let cost = Cost::of(self.command()?.arg("--save-temps=prelink"))?;
+        Cost::of(self.command()?.arg("--save-temps=prelink"))?;
         // lld leaves them beside the modules, named after the output.
         for (position, module) in self.workplace.subject.modules.iter().enumerate() {
             let stem = module.file_stem().unwrap_or_default().display();
@@ -47,7 +52,7 @@ impl<'a> Whole<'a> {
             fs::rename(&left, self.object(position))
                 .with_context(|| format!("{:?} left no {}", self.tool, left.display()))?;
         }
-        Ok(cost)
+        Ok(())
     }
 
     /// What was linked.
@@ -70,21 +75,23 @@ impl<'a> Whole<'a> {
             let distributor = self.workplace.distributor.as_ref().map_err(|reason| anyhow!("{reason}"))?;
             command.args(distributor.options(self.workplace.clang, self.workplace.subject.options.of(0)));
         }
-        if let Some(cache) = &self.cache {
-            cached(&mut command, self.tool, cache);
+        match &self.cache {
+            Some(cache) if self.tool == Tool::LdThinfarm => {
+                command.env("THINFARM_CACHE_DIR", cache).env("THINFARM_PROFILE", self.profile());
+            }
+            Some(cache) => {
+                command.arg(format!("--thinlto-cache-dir={}", cache.display()));
+            }
+            None => {}
         }
         Ok(command)
     }
 
+    fn profile(&self) -> PathBuf {
+        self.workplace.path(self.name).join("profile.json")
+    }
+
     fn relative(&self, name: &str) -> String {
         format!("{OUTPUT}/{}/{name}", self.name)
-    }
-}
-
-fn cached(command: &mut Command, tool: Tool, cache: &Path) {
-    if tool == Tool::LdThinfarm {
-        command.env("THINFARM_CACHE_DIR", cache);
-    } else {
-        command.arg(format!("--thinlto-cache-dir={}", cache.display()));
     }
 }

@@ -39,7 +39,7 @@ impl Machine {
             cpu: value("/proc/cpuinfo", "model name")?.unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
             cores: default_jobs(),
             memory_bytes: memory()?,
-            kernel: read("/proc/sys/kernel/osrelease")?.trim().to_owned(),
+            kernel: kernel()?,
         })
     }
 }
@@ -72,6 +72,12 @@ fn is_bolted(program: &Path) -> Result<bool> {
     Ok(file.section_by_name(".note.bolt_info").is_some())
 }
 
+/// The version of Linux, without what distributions and hosts add to it.
+fn kernel() -> Result<String> {
+    let release = read("/proc/sys/kernel/osrelease")?;
+    Ok(release.chars().take_while(|&c| c.is_ascii_digit() || c == '.').collect())
+}
+
 fn memory() -> Result<u64> {
     let text = value("/proc/meminfo", "MemTotal")?.context("/proc/meminfo has no MemTotal")?;
     let kib = text.split_whitespace().next().and_then(|number| number.parse::<u64>().ok());
@@ -95,6 +101,7 @@ mod tests {
 
     #[test]
     fn this_machine_is_described() {
+        assert!(kernel().unwrap().split('.').all(|part| part.parse::<u32>().is_ok()));
         assert!(memory().unwrap() > 1 << 20);
         assert!(value("/proc/cpuinfo", "processor").unwrap().is_some());
         assert!(!is_bolted(&std::env::current_exe().unwrap()).unwrap());

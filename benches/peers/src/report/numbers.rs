@@ -100,7 +100,8 @@ impl CorpusReport {
     pub fn needed_ratio(&self, way: Way) -> Option<Spread> {
         self.per_round(|round| {
             let measured = round.get(&way)?;
-            let stages = measured.stages?;
+            // Where one program links, what the links cost is known of those that do it in stages.
+            let stages = measured.stages.or_else(|| round.values().find_map(|other| other.stages))?;
             let links = stages.thin_link.then(stages.final_link).cpu_seconds();
             Some(measured.whole.cpu_seconds() / (links + measured.compiled?.cpu_seconds))
         })

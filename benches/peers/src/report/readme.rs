@@ -25,8 +25,8 @@ fn section(report: &Report) -> String {
     let Report { date, machine, corpora, .. } = report;
     let runs = corpora.iter().map(|corpus| corpus.rounds.len()).min().unwrap_or(0);
     let mut text = format!(
-        "Whole links, from bitcode to the linked output (`make bench`, {date}: {machine}). Medians of {runs} runs in \
-         turn, in parentheses the least and the most; ratios are of one run.\n\n\
+        "Whole links, from bitcode to the linked output (`make bench`, {date}:\n{machine}).\n\
+         Medians of {runs} runs in turn, in parentheses the least and the most; ratios are of one run.\n\n\
          ![CPU time of each way to link]({CHART})\n\n"
     );
     for corpus in corpora {
@@ -57,7 +57,7 @@ mod tests {
         let once = put_into(readme, &report(), path).unwrap();
         assert!(once.starts_with("# Title\n\n<!-- bench -->\nWhole links"), "{once}");
         assert!(once.ends_with("<!-- /bench -->\n\nmore\n") && !once.contains("old"), "{once}");
-        assert!(once.contains("2026-01-31: 2 cores of Abacus & Sons, 8 GiB of memory"), "{once}");
+        assert!(once.contains("2026-01-31:\n2 cores of Abacus & Sons, 8 GiB of memory"), "{once}");
         assert!(once.contains("rocksdb: CPU time, of ld.lld"), "{once}");
         assert_eq!(put_into(&once, &report(), path).unwrap(), once);
     }

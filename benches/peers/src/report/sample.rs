@@ -2,7 +2,7 @@
 
 use super::{Compiled, CorpusReport, FORMAT, Identity, Machine, Measurement, Report, Stages};
 use crate::cost::Cost;
-use crate::way::{Tool, Way};
+use crate::way::{Build, Tool, Way};
 
 /// What was measured of `corpus`: in each round the CPU seconds of some ways.
 pub fn corpus(corpus: &str, rounds: &[&[(Way, f64)]]) -> CorpusReport {
@@ -43,7 +43,7 @@ fn measurement(way: Way, seconds: f64) -> Measurement {
             backends: cost(seconds * 0.8),
             final_link: tenth,
         }),
-        compiled: is_staged.then_some(Compiled { modules: 3, cpu_seconds: seconds * 0.4 }),
+        compiled: (way.build() != Build::Cold).then_some(Compiled { modules: 3, cpu_seconds: seconds * 0.4 }),
     }
 }
 

@@ -36,8 +36,9 @@ impl CorpusReport {
         if let Some(backends) = self.backends_alone() {
             notes += &backends;
         }
-        if let Some(compiled) = self.compiled_modules() {
-            notes += &format!("- Where one module changed, {compiled} were compiled.\n");
+        let compiled: Vec<String> = Way::ALL.into_iter().filter_map(|way| self.compiled(way)).collect();
+        if !compiled.is_empty() {
+            notes += &format!("- Compiled, of {objects}: {}.\n", compiled.join("; "));
         }
         for (way, reason) in &self.left_out {
             notes += &format!("- Not measured: {}: {reason}.\n", way.title());
@@ -58,11 +59,11 @@ impl CorpusReport {
         Some(format!("- Backends without thin link and final link, CPU s: {}.\n", parts.join(", ")))
     }
 
-    fn compiled_modules(&self) -> Option<String> {
-        let counts = self.rounds.iter().map(|round| round.get(&Way::ThinfarmChanged)?.compiled);
-        let counts: Vec<f64> =
-            counts.map(|compiled| Some(compiled?.modules as f64)).collect::<Option<_>>()?;
-        Some(format!("{:.0} of {}", Spread::of(counts)?.median, self.identity.objects))
+    /// How many modules `way` compiled, if it says so.
+    fn compiled(&self, way: Way) -> Option<String> {
+        let counts = self.rounds.iter().map(|round| Some(round.get(&way)?.compiled?.modules as f64));
+        let count = Spread::of(counts.collect::<Option<_>>()?)?.median;
+        Some(format!("{count:.0} by {}", way.title()))
     }
 }
 
@@ -122,7 +123,7 @@ mod tests {
 
 - All of thinfarm's objects are clang's, 3 of 3; of lld's, 3 are.
 - Backends without thin link and final link, CPU s: 6.80 by thinfarm (0.73 of lld's), 9.30 by lld, as its link less the two.
-- Where one module changed, 3 of 3 were compiled.
+- Compiled, of 3: 3 by thinfarm backend --incremental, one changed.
 - Not measured: ld.lld, cached: it has <none>.
 "
         );

@@ -81,7 +81,9 @@ impl Ratio {
                 corpus.ratio(Way::ThinfarmUnchanged, Way::Thinfarm, Measure::Cpu),
                 corpus.ratio(Way::LdThinfarmCached, Way::LdThinfarm, Measure::Cpu),
             ],
-            Ratio::OneChanged => [corpus.needed_ratio(Way::ThinfarmChanged), None],
+            Ratio::OneChanged => {
+                [Way::ThinfarmChanged, Way::LdThinfarmChanged].map(|way| corpus.needed_ratio(way))
+            }
         }
     }
 }
