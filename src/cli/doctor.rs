@@ -211,11 +211,11 @@ impl Findings {
     }
 }
 
-/// Whether this program has been through `make release`: BOLT leaves a note in what it writes.
+/// Whether this program has been through `make release`: BOLT leaves the old code where it was, under another name.
 fn is_laid_out_by_bolt() -> bool {
     let Ok(program) = File::open("/proc/self/exe") else { return false };
     let program = ReadCache::new(program);
-    object::File::parse(&program).is_ok_and(|program| program.section_by_name(".note.bolt_info").is_some())
+    object::File::parse(&program).is_ok_and(|program| program.section_by_name(".bolt.org.text").is_some())
 }
 
 /// A line of the kernel's memory statistics, bytes.

@@ -2,4 +2,4 @@
    program is written. */
 #include <stdlib.h>
 
-void _exit(int status) { exit(status); }
+void _Exit(int status) { exit(status); }

@@ -45,13 +45,12 @@ enum Code {
 const AARCH64: &str = "--target=aarch64-linux-gnu";
 
 /// The set. One directory of modules for each.
-const SET: [(&str, Code, &str, &[Way]); 9] = [
+const SET: [(&str, Code, &str, &[Way]); 8] = [
     ("zstd", Code::EveryNth(2, Corpus::Zstd), "-O2 -fPIC", &[Way::Backend]),
     ("zstd-aarch64", Code::EveryNth(3, Corpus::Zstd), "-O2 -fPIC", &[Way::Backend]),
     ("lua-small", Code::EveryNth(1, Corpus::Lua), "-Os -fno-pic -ffunction-sections", &[Way::Backend]),
     ("lua-debug", Code::EveryNth(1, Corpus::Lua), "-O2 -g -fPIC", &[Way::Linker]),
     ("lua-aarch64", Code::EveryNth(2, Corpus::Lua), "-O3 -g -fPIC", &[Way::Backend]),
-    ("sqlite", Code::EveryNth(1, Corpus::Sqlite), "-O2 -fPIC", &[Way::Backend]),
     ("rocksdb-debug", Code::EveryNth(10, Corpus::RocksDb), "-O2 -g -fPIC", &[Way::Backend]),
     ("rocksdb", Code::EveryNth(25, Corpus::RocksDb), "-O3 -fPIC", &[Way::Linker]),
     ("tiny", Code::Tiny(100), "-O2 -fPIC", &[Way::Backend, Way::Linker, Way::Compiler]),
