@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
 use std::thread;
 
 use serde_json::{Value, json};
@@ -239,7 +238,7 @@ fn every_bit_of_an_index() {
     let mut job = job_of(&link, "shape.o", &["-O2", "-fPIC"]);
     let key = cache.key(&job, true).unwrap();
     let index = fs::read(&job.index).unwrap();
-    job.index = PathBuf::from(link.path("flipped"));
+    job.index = link.path("flipped");
     fs::write(&job.index, &index).unwrap();
     assert_eq!(cache.key(&job, true), Ok(key));
     let compiled = |job: &Job| {
