@@ -142,21 +142,18 @@ fn hash(of: impl Hash) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Duration;
 
     use llvm_build::StageTime;
 
     use super::*;
     use crate::backend::JobDone;
-    use crate::options::CompileCommand;
+    use crate::options::{Resolver, Sources};
 
     /// A plan of modules with their sizes, compiled alike.
     fn plan(modules: &[(&str, u64)]) -> Plan {
-        let args = ["clang", "-O2", "-fthinlto-index=/dev/null", "-x", "ir", "-c", "a.o", "-o", "a.native.o"];
-        let args = args.map(str::to_owned).to_vec();
-        let command = CompileCommand::of_command_line(args, "clang".into()).unwrap().0;
-        let command = Arc::new(command);
+        let (options, _) = Sources::given(["-O2".to_owned()]).options("a.o").unwrap();
+        let command = Resolver::new("clang".into()).resolve(&options, "a.o", "", "a.native.o").unwrap();
         let job = |&(module, size): &(&str, u64)| Job {
             module: module.to_owned(),
             index: "".into(),
@@ -202,7 +199,7 @@ mod tests {
         let model = predict_by_size(8000, || None).seconds;
         costs.learn(&known, &[report(model * 10.0, 1), None]).unwrap();
         let near = |seconds: f64, expected: f64| (seconds / expected - 1.0).abs() < 1e-6;
-        let now = seconds(&plan(&[("a.o", 7000), ("c.o", 8000)]), &costs);
+        let now = seconds(&plan(&[("a.o", 8000), ("c.o", 8000)]), &costs);
         assert!(near(now[0], model * 10.0) && near(now[1], model * 10.0), "{now:?}");
         let other = seconds(&plan(&[("a.o", 16_010)]), &costs);
         assert!(near(other[0], predict_by_size(16_010, || None).seconds), "another module of this name");
