@@ -99,4 +99,6 @@ fn doctor_in_words_says_the_same() {
         let told = told.as_str().expect("a word");
         assert!(said.stdout.contains(told), "no {told} in:\n{said}");
     }
+    let is_laid_out = findings["laid_out_by_bolt"].as_bool();
+    assert_eq!(Some(!said.stdout.contains("make release")), is_laid_out, "{said}");
 }

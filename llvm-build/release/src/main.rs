@@ -17,6 +17,7 @@ mod run;
 mod training;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Instant;
 
@@ -31,9 +32,10 @@ fn main() -> Result<()> {
     let toolchain = Toolchain::find()?;
     let bolt = Bolt::find(&toolchain)?;
     let finished = target_dir().join("release-bolt");
-    fs::create_dir_all(&finished).with_context(|| format!("cannot create {}", finished.display()))?;
-    let scratch = tempfile::Builder::new().prefix("unfinished-").tempdir_in(&finished)?;
-    let dir = scratch.path();
+    let dir = &finished.join("unfinished");
+    // Some gigabytes, where a run did not come to its end.
+    clear(dir)?;
+    fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
 
     let built = step("building thinfarm", Program::build)?;
     let workloads = step("compiling the training set to bitcode", || training::prepare(&toolchain))?;
@@ -54,6 +56,7 @@ fn main() -> Result<()> {
     step("the objects again, by the result", || verify(&built, &optimised, &workloads, dir, &expected))?;
 
     let program = optimised.install(&finished)?;
+    clear(dir)?;
     println!("{}", program.path().display());
     Ok(())
 }
@@ -69,15 +72,25 @@ fn verify(
     let version = |program: &Program| run::answer(program, &["--version"]);
     let (said, says) = (version(built)?, version(optimised)?);
     ensure!(said == says, "it says it is {says}, not {said}");
+    ensure!(run::is_known_to_be_laid_out(optimised)?, "its doctor takes it for one that is as linked");
     let made = dir.join("made");
     run::all(workloads, optimised, &made, None)?;
     objects::same(expected, &made)
 }
 
+fn clear(dir: &Path) -> Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", dir.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     println!("{what}");
     let start = Instant::now();
-    let done = work().with_context(|| format!("{what}: failed"))?;
+    let done = work().with_context(|| format!("{what} failed"))?;
     println!("  {:.0} s", start.elapsed().as_secs_f64());
     Ok(done)
 }

@@ -63,6 +63,12 @@ pub fn answer(program: &Program, args: &[&str]) -> Result<String> {
     output(command(&program.path(), None).args(args))
 }
 
+/// Whether `doctor` finds that `program` is laid out; it may find other problems, too.
+pub fn is_known_to_be_laid_out(program: &Program) -> Result<bool> {
+    let found = command(&program.path(), None).args(["doctor", "--json"]).output()?;
+    Ok(String::from_utf8_lossy(&found.stdout).contains("\"laid_out_by_bolt\": true"))
+}
+
 fn one(workload: &Workload, program: &Program, out: &Path, counted: Option<&Counted>) -> Result<()> {
     let run = |program: PathBuf, args: &[&OsStr], options: &[String]| {
         output(command(&program, counted).current_dir(&workload.link.dir).args(args).args(options))
