@@ -166,11 +166,6 @@ impl Report {
 }
 
 impl JobReport {
-    /// Whether the object was in the cache, and nothing had to be made.
-    pub fn is_cached(&self) -> bool {
-        self.cache == Some(CacheUse::Hit)
-    }
-
     /// CPU seconds, of a job that made its object.
     pub fn cpu_seconds(&self) -> Option<f64> {
         self.result.as_ref().ok().map(JobDone::cpu_seconds)

@@ -57,7 +57,7 @@ impl Costs {
     pub(super) fn learn(&self, plan: &Plan, reports: &[Option<JobReport>]) -> io::Result<()> {
         let day = history::today();
         let entry = |job: &Job, report: &JobReport| {
-            let done = report.result.as_ref().ok().filter(|_| !report.is_cached())?;
+            let done = report.result.as_ref().ok().filter(|_| !report.is_from_cache())?;
             let peak_memory = done.peak_memory.unwrap_or(0);
             Some(Entry { size: job.size, peak_memory, seconds: done.cpu_seconds() as f32, day })
         };
