@@ -146,21 +146,23 @@ fn hash(of: impl Hash) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Duration;
 
     use llvm_build::StageTime;
 
     use super::*;
     use crate::backend::JobDone;
+    use crate::options::{Resolver, Sources};
 
     /// A plan of modules with their sizes, compiled alike.
     fn plan(modules: &[(&str, u64)]) -> Plan {
+        let (options, _) = Sources::given(["-O2".to_owned()]).options("a.o").unwrap();
+        let command = Resolver::new("clang".into()).resolve(&options, "a.o", "", "a.native.o").unwrap();
         let job = |&(module, size): &(&str, u64)| Job {
             module: module.to_owned(),
             index: "".into(),
             output: "".into(),
-            command: Arc::default(),
+            command: command.clone(),
             size,
         };
         Plan { jobs: modules.iter().map(job).collect(), ..Plan::default() }
