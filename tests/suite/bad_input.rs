@@ -220,11 +220,11 @@ fn flag_clang_does_not_know() {
     said.failed_on("-fno-such-flag", &["unknown argument"], &[]);
 }
 
-/// Jobs run largest first, so with one worker the spoiled module, made the largest, is met first.
+/// Of small modules the largest runs first, so with one worker the spoiled one is met before the others.
 #[test]
 fn fail_fast_starts_nothing_more() {
     let link = Link::new();
-    link.write("shape.o", vec![0x5a; 1 << 20]);
+    link.write("shape.o", vec![0x5a; 15 << 10]);
     let said = link.adds_only(&[], || link.backend(&["--fail-fast", "-j", "1"]));
     said.failed_on("shape.o", NOT_BITCODE, &["names.o", "area.o"]);
 }

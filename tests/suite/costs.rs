@@ -92,7 +92,8 @@ fn damage_is_as_if_nothing_were_known() {
 #[test]
 fn nowhere_to_remember_is_no_error() {
     let link = link_with_a_surprise();
-    link.write("cache", "a file");
+    fs::create_dir(link.path("cache")).expect("a directory");
+    link.write("cache/costs", "a file");
     let said = backend(&link).succeeded();
     assert!(said.stderr.contains("not remembered"), "{said}");
 }
