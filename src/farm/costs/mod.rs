@@ -211,7 +211,7 @@ mod tests {
         let model = predict_by_size(8000, || None).seconds;
         costs.learn(&known, &[report(model * 10.0, 1), None]).unwrap();
         let near = |seconds: f64, expected: f64| (seconds / expected - 1.0).abs() < 1e-6;
-        let now = seconds(&plan(&[("a.o", 7000), ("c.o", 8000)]), &costs);
+        let now = seconds(&plan(&[("a.o", 8000), ("c.o", 8000)]), &costs);
         assert!(near(now[0], model * 10.0) && near(now[1], model * 10.0), "{now:?}");
         let other = seconds(&plan(&[("a.o", 16_010)]), &costs);
         assert!(near(other[0], predict_by_size(16_010, || None).seconds), "another module of this name");
