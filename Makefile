@@ -14,7 +14,7 @@ PREFIX ?= /usr/local
 help:
 	@echo 'make setup    install missing system packages (LLVM 22, clang, lld, a C++ compiler)'
 	@echo 'make build    build target/release/thinfarm, and ld.thinfarm beside it'
-	@echo 'make release  build target/release-bolt/thinfarm, laid out by BOLT: the fastest (15 minutes, 16 GiB of memory)'
+	@echo 'make release  build target/release-bolt/thinfarm, laid out by BOLT: the fastest (10 minutes, 15 GiB of memory)'
 	@echo 'make install  install target/release/thinfarm, ld.thinfarm, man pages and shell completions in PREFIX (/usr/local)'
 	@echo 'make install-release  the same with target/release-bolt/thinfarm'
 	@echo 'make demo     build a real program through thinfarm, and run it'
