@@ -3,7 +3,7 @@
 // Where lld makes the backends of a ThinLTO link (`BitcodeCompiler`, lld/ELF/LTO.cpp) it calls
 // `lto::createInProcessThinBackend`. In the copy of its library that is linked here that call has another
 // name (build/lld.rs), that of `farmBackend` below. What this returns does what LLVM's
-// `WriteIndexesThinBackend` does (llvm/lib/LTO/LTO.cpp), an index for each module, then has the native
+// `WriteIndexesThinBackend` does (llvm/lib/LTO/LTO.cpp), an index for each module, but in memory, then has the native
 // objects made by the caller of `link`, and gives them to lld as LLVM's own backends do.
 
 #include "bridge.h"
@@ -37,7 +37,7 @@ namespace thinfarm {
 // One link at a time: lld's state belongs to the process, too.
 static LinkBackends *Callbacks = nullptr;
 static const lto::Config *Running = nullptr;
-// Where its indexes and objects are, for an end that LLVM decides on: a hook of --save-temps that cannot write
+// Where its objects are, for an end that LLVM decides on: a hook of --save-temps that cannot write
 // calls `exit`.
 static std::string DirectoryInUse;
 
@@ -118,8 +118,8 @@ public:
                AddStreamFn AddStream, LinkBeginning Beginning)
       : ThinBackendProc(Conf, CombinedIndex, Defined, OnWrite, EmitsImportsFiles, Parallelism),
         EmitsIndexFiles(EmitsIndexFiles), AddStream(std::move(AddStream)),
-        Directory(str(Beginning.directory)), Failure(str(Beginning.failure)) {
-    DirectoryInUse = Directory;
+        Failure(str(Beginning.failure)) {
+    DirectoryInUse = str(Beginning.directory);
   }
 
   // lld has read the objects, or reports why there are none, which may end the process.
@@ -136,14 +136,11 @@ public:
     if (!Failure.empty())
       return createStringError(Failure);
     StringRef Id = BM.getModuleIdentifier();
-    SmallString<128> Index(Directory);
-    sys::path::append(Index, std::to_string(Task) + ".thinlto.bc");
     LinkJob Job;
     Job.task = Task;
     Job.module = rust::String::lossy(Id.data(), Id.size());
-    Job.index = rust::String::lossy(Index.data(), Index.size());
     Jobs.push_back(std::move(Job));
-    Indexes.push_back({Id, &ImportList, Index.str().str()});
+    Modules.push_back({Id, &ImportList});
     if (EmitsIndexFiles)
       BackendThreadPool.async([this, Id, &ImportList] {
         if (Error E = emitFiles(ImportList, Id, Id.str()))
@@ -159,11 +156,8 @@ public:
     if (Error E = ThinBackendProc::wait())
       return E;
     putIdsIntoIndex(CombinedIndex);
-    for (const IndexFile &Index : Indexes)
-      BackendThreadPool.async([this, &Index] {
-        if (Error E = write(Index))
-          keep(std::move(E));
-      });
+    for (size_t I = 0; I < Jobs.size(); ++I)
+      BackendThreadPool.async([this, I] { write(Modules[I], Jobs[I].index); });
     if (Error E = ThinBackendProc::wait())
       return E;
     rust::Vec<LinkObject> Objects;
@@ -176,37 +170,29 @@ public:
   }
 
 private:
-  // The index of one module, to be written.
-  struct IndexFile {
+  // A module whose index is to be written.
+  struct Importing {
     StringRef Id;
     const FunctionImporter::ImportMapTy *Imports;
-    std::string Path;
   };
 
-  Error write(const IndexFile &Index) {
+  void write(const Importing &Module, rust::Vec<uint8_t> &Index) {
     ModuleToSummariesForIndexTy ById, Summaries;
     GVSummaryPtrSet Declarations;
-    gatherImportedSummariesForModule(Index.Id, ModuleToDefinedGVSummaries, *Index.Imports, ById,
+    gatherImportedSummariesForModule(Module.Id, ModuleToDefinedGVSummaries, *Module.Imports, ById,
                                      Declarations);
     for (auto &[Id, Module] : ById)
       Summaries[idInIndex(Id)] = std::move(Module);
-    std::error_code EC;
-    raw_fd_ostream OS(Index.Path, EC, sys::fs::OF_None);
-    if (EC)
-      return createFileError(Index.Path, EC);
+    SmallString<0> Written;
+    raw_svector_ostream OS(Written);
     writeIndexToFile(CombinedIndex, OS, &Summaries, &Declarations);
-    OS.close();
-    // Otherwise the stream's destructor ends the process, without the file's name.
-    if (std::error_code Written = OS.error()) {
-      OS.clear_error();
-      return createFileError(Index.Path, Written);
-    }
-    return Error::success();
+    Index.reserve(Written.size());
+    copy(Written.str().bytes(), std::back_inserter(Index));
   }
 
   Error add(const LinkObject &Object) {
-    ErrorOr<std::unique_ptr<MemoryBuffer>> Contents = MemoryBuffer::getFile(
-        str(Object.path), /*IsText=*/false, /*RequiresNullTerminator=*/false);
+    ErrorOr<std::unique_ptr<MemoryBuffer>> Contents =
+        MemoryBuffer::getFileSlice(str(Object.path), Object.size, Object.offset);
     if (!Contents)
       return createFileError(str(Object.path), Contents.getError());
     Expected<std::unique_ptr<CachedFileStream>> Stream = AddStream(Object.task, str(Object.module));
@@ -223,10 +209,9 @@ private:
 
   const bool EmitsIndexFiles;
   const AddStreamFn AddStream;
-  const std::string Directory;
   const std::string Failure;
   rust::Vec<LinkJob> Jobs;
-  std::vector<IndexFile> Indexes;
+  std::vector<Importing> Modules;
 };
 
 } // namespace

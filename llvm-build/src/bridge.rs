@@ -371,7 +371,7 @@ pub(crate) mod ffi {
     /// How the backends of a link begin.
     #[derive(Clone, Debug, Default)]
     pub struct LinkBeginning {
-        /// Where the indexes go.
+        /// What is removed if the process ends early.
         directory: String,
         /// LLVM's own backends are to do the work.
         is_left_to_llvm: bool,
@@ -386,8 +386,8 @@ pub(crate) mod ffi {
         task: u32,
         /// The module id.
         module: String,
-        /// The index, a file.
-        index: String,
+        /// The index.
+        index: Vec<u8>,
     }
 
     /// What a backend job of a link made.
@@ -397,8 +397,12 @@ pub(crate) mod ffi {
         task: u32,
         /// See [`LinkJob::module`].
         module: String,
-        /// The native object, a file.
+        /// The file that has the native object.
         path: String,
+        /// Where it begins there, bytes.
+        offset: u64,
+        /// Bytes of the object.
+        size: u64,
     }
 
     extern "Rust" {
@@ -408,7 +412,7 @@ pub(crate) mod ffi {
         /// The thin link begins.
         fn begin(self: &mut LinkBackends<'_>, config: &LinkConfig) -> LinkBeginning;
         /// Makes the objects; returns why there are not all of them, or nothing.
-        fn compile(self: &mut LinkBackends<'_>, jobs: &Vec<LinkJob>, objects: &mut Vec<LinkObject>)
+        fn compile(self: &mut LinkBackends<'_>, jobs: &mut Vec<LinkJob>, objects: &mut Vec<LinkObject>)
         -> String;
         /// lld has the objects.
         fn finish(self: &mut LinkBackends<'_>);

@@ -1,7 +1,7 @@
 //! lld, in-process.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt;
+use std::{fmt, mem};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
@@ -9,8 +9,8 @@ use crate::bridge::ffi::{self, Argument, LinkBeginning, LinkConfig, LinkJob, Lin
 
 /// Makes the native objects of a ThinLTO link, in place of LLVM's own backends.
 pub trait Backends {
-    /// The thin link is about to begin. Returns a directory for one index per module, or `None` if LLVM's own
-    /// backends are to do the work.
+    /// The thin link is about to begin. Returns a directory that is removed should the process end early, or `None` if
+    /// LLVM's own backends are to do the work.
     ///
     /// # Errors
     /// Why the link fails; lld prints it.
@@ -20,7 +20,7 @@ pub trait Backends {
     ///
     /// # Errors
     /// Why the link fails; lld prints it.
-    fn compile(&mut self, jobs: &[LinkJob]) -> Result<Vec<LinkObject>, String>;
+    fn compile(&mut self, jobs: Vec<LinkJob>) -> Result<Vec<LinkObject>, String>;
 
     /// lld has read the objects.
     fn finish(&mut self);
@@ -47,9 +47,8 @@ impl LinkBackends<'_> {
         }
     }
 
-    #[allow(clippy::ptr_arg)] // cxx has no slices of its own structs here
-    pub(crate) fn compile(&mut self, jobs: &Vec<LinkJob>, objects: &mut Vec<LinkObject>) -> String {
-        match self.0.compile(jobs) {
+    pub(crate) fn compile(&mut self, jobs: &mut Vec<LinkJob>, objects: &mut Vec<LinkObject>) -> String {
+        match self.0.compile(mem::take(jobs)) {
             Ok(made) => {
                 *objects = made;
                 String::new()

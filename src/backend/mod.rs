@@ -22,7 +22,7 @@ pub use output::{OutputFile, abandon_outputs};
 
 use crate::input::{Modules, Reading, is_its_own_file};
 use crate::options::CommandError;
-use crate::plan::Job;
+use crate::plan::{Held, Job};
 
 /// What a job did.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -250,12 +250,13 @@ pub fn run(job: &Job, modules: &Modules) -> Result<Made, JobError> {
         check_imports_are_files(job, &reading)?;
     }
     // Before the work rather than after it: an output that cannot be written costs nothing.
-    let outputs = Outputs::create(job)?;
+    let outputs = Outputs::create(job, if is_thin_backend { job.held.as_deref() } else { None })?;
     let compiled = if is_thin_backend {
         let files = outputs.redirect(&job.command.files);
         let warning_flags = job.command.warning_flags();
         compile_with_thin_backend(module, index, read, options, &files, warning_flags)
     } else {
+        job.write_index().map_err(|error| unreadable_index(job, OpenError::Io(error)))?;
         let cc1 = job.command.cc1()?;
         let contents = (!is_its_own_file(module)).then_some(module);
         compile_with_clang_action(&cc1, contents, &outputs.object_name(), &outputs.dwo_name())
@@ -327,7 +328,7 @@ fn check_imports_are_files(job: &Job, reading: &Reading<'_>) -> Result<(), JobEr
 /// Removes what an earlier run left under the final names of a job whose process died, as [`run`] does
 /// when a job fails.
 pub fn discard_outputs(job: &Job) {
-    if let Ok(outputs) = Outputs::create(job) {
+    if let Ok(outputs) = Outputs::create(job, None) {
         outputs.discard();
     }
 }
@@ -348,37 +349,52 @@ pub fn instructions(job: &Job) -> Option<u64> {
 }
 
 fn read_index(job: &Job) -> Result<Index, JobError> {
-    let failed = |source| JobError::Index { index: job.index.clone(), source: Arc::new(source) };
-    // No index at all means what an empty one does: compile without importing.
-    let bytes = if job.index.as_os_str().is_empty() {
-        Vec::new()
-    } else {
-        fs::read(&job.index).map_err(|error| failed(OpenError::Io(error)))?
-    };
+    let failed = |source| unreadable_index(job, source);
+    let bytes = job.read_index().map_err(|error| failed(OpenError::Io(error)))?;
     Index::read(&bytes, &job.index.to_string_lossy()).map_err(failed)
 }
 
+/// The index of `job` cannot be had, because of this.
+pub(crate) fn unreadable_index(job: &Job, source: OpenError) -> JobError {
+    JobError::Index { index: job.index.clone(), source: Arc::new(source) }
+}
+
 /// The outputs of one job, under temporary names until it has succeeded.
-struct Outputs {
-    object: OutputFile,
+struct Outputs<'a> {
+    object: Destination<'a>,
     dwo: Option<OutputFile>,
 }
 
-impl Outputs {
-    fn create(job: &Job) -> Result<Self, JobError> {
+/// Where an object goes.
+enum Destination<'a> {
+    File(OutputFile),
+    /// The object that would be called by this name otherwise.
+    Held(&'a Held, &'a Path),
+}
+
+impl<'a> Outputs<'a> {
+    /// Those of `job`, with its object in `held` if that is given.
+    fn create(job: &'a Job, held: Option<&'a Held>) -> Result<Self, JobError> {
         let create = |path: &Path| {
             OutputFile::create(path)
                 .map_err(|source| JobError::Output { output: path.to_owned(), source: Arc::new(source) })
         };
         let dwo = &job.command.files.split_dwarf_output;
         Ok(Self {
-            object: create(&job.output)?,
+            object: match held {
+                Some(held) => Destination::Held(held, &job.output),
+                None => Destination::File(create(&job.output)?),
+            },
             dwo: (!dwo.is_empty()).then(|| create(Path::new(dwo))).transpose()?,
         })
     }
 
+    /// What the object is called for now, if it has a name.
     fn object_name(&self) -> String {
-        self.object.name()
+        match &self.object {
+            Destination::File(file) => file.name(),
+            Destination::Held(..) => String::new(),
+        }
     }
 
     fn dwo_name(&self) -> String {
@@ -394,21 +410,32 @@ impl Outputs {
     /// Removes what an earlier run left under the final names, as clang does when a job fails: an old
     /// object must not be taken for this one.
     fn discard(self) {
-        for output in [Some(self.object), self.dwo].into_iter().flatten() {
+        let object = match self.object {
+            Destination::File(file) => Some(file),
+            Destination::Held(..) => None,
+        };
+        for output in [object, self.dwo].into_iter().flatten() {
             output.discard();
         }
     }
 
     /// Writes what is in memory, gives every output its final name and tells the object's size.
     fn finish(self, object: &[u8]) -> Result<u64, JobError> {
+        let failed = |output: PathBuf, source| JobError::Output { output, source: Arc::new(source) };
         let finish = |file: OutputFile, contents: &[u8]| {
             let output = file.path().to_owned();
-            file.finish(contents).map_err(|source| JobError::Output { output, source: Arc::new(source) })
+            file.finish(contents).map_err(|source| failed(output, source))
         };
         if let Some(dwo) = self.dwo {
             finish(dwo, &[])?;
         }
-        finish(self.object, object)
+        match self.object {
+            Destination::File(file) => finish(file, object),
+            Destination::Held(held, output) => {
+                held.put(object).map_err(|source| failed(output.to_owned(), source))?;
+                Ok(object.len() as u64)
+            }
+        }
     }
 }
 

@@ -110,6 +110,16 @@ impl Entry {
         self.object_size
     }
 
+    /// The object.
+    ///
+    /// # Errors
+    /// As of [`Entry::place`].
+    pub fn object(&self) -> io::Result<Vec<u8>> {
+        let mut object = vec![0; self.object_size as usize];
+        self.file.read_exact_at(&mut object, 0)?;
+        Ok(object)
+    }
+
     /// Writes the object to `output`, gives that its final name and tells its size. On a disk that can, both
     /// files share their blocks until one is changed; never are they the same file.
     ///

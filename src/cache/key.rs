@@ -131,7 +131,7 @@ impl<'a> Keys<'a> {
             split_dwarf_output: _,
             side_outputs: _,
         } = &job.command.files;
-        let index = fs::read(&job.index).map_err(|_| Uncacheable::Unreadable)?;
+        let index = job.read_index().map_err(|_| Uncacheable::Unreadable)?;
         if index.is_empty() {
             return Err(Uncacheable::ClangAction("no index".to_owned()));
         }
@@ -207,7 +207,7 @@ impl Read {
     }
 
     fn others_are_unchanged(&self, job: &Job) -> bool {
-        fs::read(&job.index).is_ok_and(|index| blake3::hash(&index) == self.index)
+        job.read_index().is_ok_and(|index| blake3::hash(&index) == self.index)
             && self.files.iter().all(|(path, hash)| content(path) == *hash)
     }
 }

@@ -112,7 +112,13 @@ impl<'a> Lookup<'a> {
 
 /// Writes an object that was found where `job` would.
 fn place(mut entry: Entry, job: &Job) -> io::Result<JobDone> {
-    let object_size = entry.place(OutputFile::create(&job.output)?)?;
+    let object_size = match &job.held {
+        Some(held) => {
+            held.put(&entry.object()?)?;
+            entry.object_size()
+        }
+        None => entry.place(OutputFile::create(&job.output)?)?,
+    };
     // What it cost to make it is no cost of this run.
     Ok(JobDone {
         stages: StageTimes::default(),

@@ -74,6 +74,7 @@ fn run_one(command: CompileCommand) -> ExitCode {
         output: command.files.output.clone().into(),
         command: Arc::new(command),
         size: 0,
+        held: None,
     };
     let plan = match Plan::new(vec![job], false) {
         Ok(plan) => plan,

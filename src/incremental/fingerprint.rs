@@ -66,10 +66,7 @@ impl Fingerprint {
     /// What `job` is made of, or why that cannot be told.
     pub(super) fn of(job: &Job, hashes: &Hashes) -> Result<Self, Change> {
         // What cannot be read is not compiled either; the job says why.
-        let index = match job.index.as_os_str().is_empty() {
-            true => Vec::new(),
-            false => fs::read(&job.index).map_err(|_| Change::New)?,
-        };
+        let index = job.read_index().map_err(|_| Change::New)?;
         let sources = Index::read(&index, &job.index.to_string_lossy()).map_err(|_| Change::New)?;
         let sources = sources.imports(&job.module).sources;
         let mut files = Hasher::new();

@@ -29,6 +29,10 @@ type Slot = Arc<OnceLock<Result<Arc<Bitcode>, Arc<OpenError>>>>;
 /// (`vm.max_map_count`); beyond this number modules are unmapped and, if needed, mapped again.
 const MOST_IDLE: usize = 32_768;
 
+/// Modules smaller than this keep their pages, bytes: to give back one or two costs more than they are worth, and
+/// every job that imports from the module would ask the kernel for them again.
+const SMALL: u64 = 8 << 10;
+
 impl Modules {
     /// The module with the given id, opened if this is the first time it is asked for.
     fn get(&self, id: &str) -> Result<Arc<Bitcode>, Arc<OpenError>> {
@@ -56,7 +60,7 @@ impl Modules {
     fn done_with(&self, module: Arc<Bitcode>) {
         /// The one in the map and the one in our hands.
         const NOBODY_ELSE: usize = 2;
-        if Arc::strong_count(&module) == NOBODY_ELSE {
+        if module.size() >= SMALL && Arc::strong_count(&module) == NOBODY_ELSE {
             module.release_pages();
         }
         let mut known = self.known();
@@ -71,7 +75,7 @@ impl Modules {
 }
 
 /// The modules that one job reads. Dropped, those that no other job reads keep their mapping, but
-/// give up the memory behind it: a link's bitcode is most of what a farm would otherwise hold.
+/// give up the memory behind it unless it is a page or two: a link's bitcode is most of what a farm would otherwise hold.
 #[derive(Debug)]
 pub struct Reading<'a> {
     modules: &'a Modules,

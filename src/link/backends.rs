@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::{fmt, fs};
+use std::{fmt, fs, io, mem};
 
 use llvm_build::{LinkConfig, LinkJob, LinkObject, release_read_mappings};
 use tempfile::TempDir;
@@ -12,7 +12,7 @@ use super::Arguments;
 use crate::cache::{Cache, CacheError};
 use crate::farm::{self, Event, Farm};
 use crate::options::{LinkLine, Resolver, Sources};
-use crate::plan::{ModuleFiles, Plan, PlanError};
+use crate::plan::{Extent, Held, Job, ModuleFiles, Plan, PlanError, Spool};
 use crate::report::Report;
 use crate::toolchain::Tool;
 
@@ -71,7 +71,7 @@ impl fmt::Debug for Backends<'_> {
     }
 }
 
-/// The directory of indexes and objects of a link, while there is one.
+/// The directory of the objects of a link, and of what else jobs need files for, while there is one.
 #[derive(Clone, Debug, Default)]
 pub struct Directory(Arc<Mutex<Option<TempDir>>>);
 
@@ -81,7 +81,12 @@ impl Directory {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    fn create(&self) -> std::io::Result<PathBuf> {
+    fn path(&self) -> Option<PathBuf> {
+        let directory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        directory.as_ref().map(|directory| directory.path().to_owned())
+    }
+
+    fn create(&self) -> io::Result<PathBuf> {
         let made = tempfile::Builder::new().prefix("thinfarm-link-").tempdir()?;
         let path = made.path().to_owned();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
@@ -109,7 +114,7 @@ impl<'a> Backends<'a> {
         }
     }
 
-    /// Where indexes and objects are until lld has them.
+    /// Where objects are until lld has them.
     pub fn directory(&self) -> Directory {
         self.directory.clone()
     }
@@ -132,8 +137,8 @@ impl<'a> Backends<'a> {
         Ok(())
     }
 
-    fn plan(&mut self, sources: &mut Sources, jobs: &[LinkJob]) -> Result<Plan, PlanError> {
-        let files: Vec<ModuleFiles> = jobs.iter().map(files).collect();
+    fn plan(&self, sources: &mut Sources, jobs: &[LinkJob], directory: &Path) -> Result<Plan, PlanError> {
+        let files: Vec<ModuleFiles> = jobs.iter().map(|job| files(job, directory)).collect();
         let mut resolver = Resolver::new(Tool::clang_for_driver());
         let mut plan = Plan::for_files(&files, self.is_whole, sources, &mut resolver)?;
         if !self.dwo_directory.as_os_str().is_empty() {
@@ -148,11 +153,10 @@ impl<'a> Backends<'a> {
     }
 }
 
-/// A module's index is where lld's thin link wrote it; its object goes beside that.
-fn files(job: &LinkJob) -> ModuleFiles {
-    let index = PathBuf::from(&job.index);
-    let output = index.with_file_name(format!("{}.o", job.task));
-    ModuleFiles { module: job.module.clone(), index, output }
+/// What the index and the object of a module are called, where they have to be files.
+fn files(job: &LinkJob, directory: &Path) -> ModuleFiles {
+    let file = |extension: &str| directory.join(format!("{}.{extension}", job.task));
+    ModuleFiles { module: job.module.clone(), index: file("thinlto.bc"), output: file("o") }
 }
 
 impl llvm_build::Backends for Backends<'_> {
@@ -186,19 +190,22 @@ impl llvm_build::Backends for Backends<'_> {
         created.map(Some).map_err(|error| {
             let place = std::env::temp_dir();
             format!(
-                "cannot make a directory for indexes in {}: {error}; TMPDIR names another",
+                "cannot make a directory for objects in {}: {error}; TMPDIR names another",
                 place.display()
             )
         })
     }
 
-    fn compile(&mut self, jobs: &[LinkJob]) -> Result<Vec<LinkObject>, String> {
+    fn compile(&mut self, mut jobs: Vec<LinkJob>) -> Result<Vec<LinkObject>, String> {
         let Settings { farm, sources, .. } = self.settings.take().ok_or("no backends have begun")?;
         let mut sources = match self.line.take() {
             Some(line) => sources.with_link(line),
             None => sources,
         };
-        let plan = self.plan(&mut sources, jobs).map_err(|error| error.to_string())?;
+        let directory = self.directory.path().ok_or("the directory of the link is gone")?;
+        let mut plan = self.plan(&mut sources, &jobs, &directory).map_err(|error| error.to_string())?;
+        hold(&mut plan, &mut jobs, directory.join("objects"))
+            .map_err(|error| format!("cannot write to {}: {error}", directory.display()))?;
         (self.listen)(&Told::Planned(&plan, &sources))?;
         // Jobs map what they read themselves, and of modules lld only needs the names of symbols from now on.
         drop(sources);
@@ -216,17 +223,29 @@ impl llvm_build::Backends for Backends<'_> {
             let failed: Vec<&str> = report.failed().map(|(_, module, _)| module).collect();
             return Err(failures(&failed, plan.jobs.len()));
         }
-        let object = |(job, made): (&LinkJob, &crate::plan::Job)| LinkObject {
-            task: job.task,
-            module: job.module.clone(),
-            path: made.output.to_string_lossy().into_owned(),
-        };
-        Ok(jobs.iter().zip(&plan.jobs).map(object).collect())
+        jobs.into_iter().zip(&plan.jobs).map(|(job, made)| object(job, made)).collect()
     }
 
     fn finish(&mut self) {
         self.directory.remove();
     }
+}
+
+/// Gives the jobs of `plan` their indexes, and a `spool` for their objects.
+fn hold(plan: &mut Plan, jobs: &mut [LinkJob], spool: PathBuf) -> io::Result<()> {
+    let spool = Arc::new(Spool::create(spool)?);
+    for (job, asked) in plan.jobs.iter_mut().zip(jobs) {
+        job.held = Some(Arc::new(Held::new(mem::take(&mut asked.index), spool.clone())));
+    }
+    Ok(())
+}
+
+/// What lld gets for the job it `asked` for.
+fn object(asked: LinkJob, job: &Job) -> Result<LinkObject, String> {
+    let found = job.object().map_err(|error| format!("{}: {error}", job.output.display()))?;
+    let Extent { path, offset, size } = found;
+    let LinkJob { task, module, .. } = asked;
+    Ok(LinkObject { task, module, path: path.to_string_lossy().into_owned(), offset, size })
 }
 
 /// What lld says of backends that failed; what each of them said came before.
@@ -253,7 +272,8 @@ mod tests {
 
     #[test]
     fn an_object_lies_beside_its_index() {
-        let job = LinkJob { task: 7, module: "lib.a(x.o at 80)".into(), index: "/t/7.thinlto.bc".into() };
-        assert_eq!(files(&job).output, Path::new("/t/7.o"));
+        let job = LinkJob { task: 7, module: "lib.a(x.o at 80)".into(), ..LinkJob::default() };
+        let files = files(&job, Path::new("/t"));
+        assert_eq!((files.index, files.output), ("/t/7.thinlto.bc".into(), "/t/7.o".into()));
     }
 }

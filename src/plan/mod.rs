@@ -4,6 +4,7 @@
 //! sizes and kinds of the modules and nothing else.
 
 mod distribution;
+mod held;
 mod list;
 mod naming;
 mod objects;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use distribution::{CommonArgs, DistributedJob, Distribution, DistributionError};
+pub use held::{Extent, Held, Spool};
 pub use list::{IndexList, ListError};
 pub use naming::{ModuleFiles, Naming, NamingError, PrefixReplace, SuffixReplace};
 pub use objects::{NativeObject, ObjectsError};
@@ -47,6 +49,9 @@ pub struct Job {
     pub command: Arc<CompileCommand>,
     /// Bytes of the module, 0 if unknown.
     pub size: u64,
+    /// Where its index and its object really are, if not in these files. Another process would not find them.
+    #[serde(skip)]
+    pub held: Option<Arc<Held>>,
 }
 
 impl Job {
@@ -166,7 +171,7 @@ impl Plan {
                     module: module.clone(),
                     error,
                 })?;
-            jobs.push(Job { module, index, output, command, size });
+            jobs.push(Job { module, index, output, command, size, held: None });
         }
         sources.check()?;
         Ok(Self { native, ..Self::new(jobs, whole_link)? })
@@ -201,6 +206,7 @@ impl Plan {
                 output: output.into(),
                 command,
                 size: 0,
+                held: None,
             });
         }
         sources.check()?;
@@ -234,6 +240,7 @@ mod tests {
             output: output.into(),
             command: Arc::new(CompileCommand::default()),
             size,
+            held: None,
         }
     }
 

@@ -102,6 +102,11 @@ impl Clang {
         threads: NonZero<usize>,
     ) -> io::Result<Verdict> {
         let jobs: Vec<&Job> = jobs.into_iter().collect();
+        for job in &jobs {
+            // clang only knows files.
+            job.write_index()?;
+            job.write_object()?;
+        }
         let shadow = Shadow::of(&jobs)?;
         let next = AtomicUsize::new(0);
         let verdict = Mutex::new(Verdict::default());

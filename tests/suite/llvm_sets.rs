@@ -59,7 +59,8 @@ fn the_farm() {
         let index = format!("{module}.thinlto.bc");
         let options = FileOptions::given(flags.split(' ').map(str::to_owned).collect::<Vec<_>>());
         let command = resolver.resolve(&options, module, &index, object).expect("flags that clang knows");
-        Job { module: module.to_owned(), index: index.into(), output: object.into(), command, size: 0 }
+        let (index, output) = (index.into(), object.into());
+        Job { module: module.to_owned(), index, output, command, size: 0, held: None }
     };
     let plan = Plan::new(jobs.lines().map(job).collect(), false).expect("a plan");
 

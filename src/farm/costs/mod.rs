@@ -164,6 +164,7 @@ mod tests {
             output: "".into(),
             command: command.clone(),
             size,
+            held: None,
         };
         Plan { jobs: modules.iter().map(job).collect(), ..Plan::default() }
     }

@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use super::bell::Bell;
@@ -19,7 +19,7 @@ use crate::farm::{available_cores, park};
 ///
 /// All together run as many jobs at a time as there are cores, and each starts a job only while the sum of
 /// what all jobs claim stays within its memory budget; a job that claims more than that runs alone. Those that
-/// wait take turns, a job at a time. What a process held is free as soon as it ends, whatever ended it.
+/// wait take turns, a job at a time, or a few if they are short. What a process held is free as soon as it ends, whatever ended it.
 #[derive(Clone, Debug)]
 pub struct MachineShare(Arc<Shared>);
 
@@ -43,6 +43,8 @@ struct State {
     /// What the job claims that a worker asks leave for, bytes.
     asked: Option<u64>,
     granted: Option<Grant>,
+    /// Cores that this process holds for its next jobs.
+    kept: Vec<Held>,
     /// The run that is served; a helper of an earlier one ends.
     run: u64,
     /// Why the machine is not shared any more.
@@ -54,10 +56,23 @@ struct State {
 /// Leave to start a job.
 #[derive(Clone, Copy, Debug)]
 enum Grant {
-    Slot(usize),
+    Slot(Held),
     /// The directory has become unusable, which is no reason to stop a build.
     Unshared,
 }
+
+/// A core that this process holds.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    slot: usize,
+    /// What it claims with it, bytes.
+    claim: u64,
+    since: Instant,
+}
+
+/// How long a process may use a core for one job after the other before it stands in line again. Jobs can be shorter than
+/// standing in line takes.
+const SLICE: Duration = Duration::from_millis(10);
 
 /// How long the process whose turn it is waits at most before it looks again: a process that was killed gives back
 /// what it held without a word.
@@ -91,7 +106,15 @@ impl MachineShare {
             None => memory::default_budget(slots.in_use().map_err(unusable)?.memory, &available::now()),
         };
         let bell = Bell::open(&directory).map_err(unusable)?;
-        let state = State { slots, asked: None, granted: None, run: 0, problem: None, abandoned: false };
+        let state = State {
+            slots,
+            asked: None,
+            granted: None,
+            kept: Vec::new(),
+            run: 0,
+            problem: None,
+            abandoned: false,
+        };
         Ok(Self(Arc::new(Shared {
             directory,
             budget,
@@ -157,8 +180,6 @@ impl Shared {
     /// A worker's side: waits for leave to run a job that claims `claim` bytes.
     fn ask(&self, claim: u64, is_over: impl Fn() -> bool) -> Option<Grant> {
         let mut state = self.state();
-        state.asked = Some(claim);
-        self.changed.notify_all();
         loop {
             if state.abandoned {
                 drop(state);
@@ -170,8 +191,48 @@ impl Shared {
                 self.tell();
                 return None;
             }
+            // A large claim waits in line; what is held for small ones may be what it waits for.
+            while let Some(held) = state.kept.pop() {
+                if claim <= held.claim {
+                    if state.asked.take().is_some() {
+                        // The helper stands in line for nobody.
+                        self.bell.ring();
+                    }
+                    return Some(Grant::Slot(held));
+                }
+                self.give_back(&mut state, held);
+            }
+            if state.asked.is_none() {
+                state.asked = Some(claim);
+                self.changed.notify_all();
+            }
             state = self.wait(state);
         }
+    }
+
+    /// A job of this process has ended that had the core `held`: the next one may have it for a while.
+    fn ended(&self, held: Held) {
+        let mut state = self.state();
+        if held.since.elapsed() < SLICE {
+            state.kept.push(held);
+            self.changed.notify_all();
+        } else {
+            self.give_back(&mut state, held);
+        }
+    }
+
+    /// Nobody here needs the cores any more that were kept.
+    fn keep_none(&self) {
+        let mut state = self.state();
+        while let Some(held) = state.kept.pop() {
+            self.give_back(&mut state, held);
+        }
+    }
+
+    /// Lets others have the core `held`, also whoever waits for leave and now finds that the run is over.
+    fn give_back(&self, state: &mut State, held: Held) {
+        state.slots.give_back(held.slot);
+        self.tell();
     }
 
     /// The helper's side: gets leave for whoever asks, until the run is over. It may come to wait in line for
@@ -206,7 +267,7 @@ impl Shared {
             let mut state = self.state();
             let Some(claim) = state.asked.filter(|_| state.run == run) else { return Ok(()) };
             if let Some(slot) = state.slots.take(claim, self.budget)? {
-                self.grant(&mut state, Grant::Slot(slot));
+                self.grant(&mut state, Grant::Slot(Held { slot, claim, since: Instant::now() }));
                 return Ok(());
             }
             drop(state);
@@ -249,15 +310,21 @@ impl<'a> Permits<'a> {
     pub(super) fn wait(&self, queue: &Queue) -> Option<(usize, Permit<'a>)> {
         // One worker at a time, so that leave is for the very job that is next.
         let _asking = self.shared.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        let claim = queue.next_claim()?;
-        let grant = self.shared.ask(claim, || queue.peek() == Next::Nothing)?;
-        let permit = Permit { shared: self.shared, grant };
-        Some((queue.take()?, permit))
+        let granted = queue
+            .next_claim()
+            .and_then(|claim| self.shared.ask(claim, || queue.peek() == Next::Nothing))
+            .map(|grant| Permit { shared: self.shared, grant })
+            .and_then(|permit| Some((queue.take()?, permit)));
+        if granted.is_none() {
+            self.shared.keep_none();
+        }
+        granted
     }
 }
 
 impl Drop for Permits<'_> {
     fn drop(&mut self) {
+        self.shared.keep_none();
         self.shared.state().run += 1;
         self.shared.tell();
     }
@@ -265,11 +332,9 @@ impl Drop for Permits<'_> {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        let mut state = self.shared.state();
-        if let Grant::Slot(slot) = self.grant {
-            state.slots.give_back(slot);
+        match self.grant {
+            Grant::Slot(held) => self.shared.ended(held),
+            Grant::Unshared => self.shared.tell(),
         }
-        // Also for the one who waits for leave and now finds that the run is over.
-        self.shared.tell();
     }
 }

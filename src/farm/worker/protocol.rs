@@ -113,6 +113,7 @@ mod tests {
             output: "a.native.o".into(),
             command: Arc::default(),
             size: 7,
+            held: None,
         };
         let mut wire = line(&Request { id: 3, job: Cow::Borrowed(&job) }).unwrap();
         wire.extend(line(&Answer::Ready).unwrap());
