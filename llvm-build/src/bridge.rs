@@ -412,8 +412,11 @@ pub(crate) mod ffi {
         /// The thin link begins.
         fn begin(self: &mut LinkBackends<'_>, config: &LinkConfig) -> LinkBeginning;
         /// Makes the objects; returns why there are not all of them, or nothing.
-        fn compile(self: &mut LinkBackends<'_>, jobs: &mut Vec<LinkJob>, objects: &mut Vec<LinkObject>)
-        -> String;
+        fn compile(
+            self: &mut LinkBackends<'_>,
+            jobs: &mut Vec<LinkJob>,
+            objects: &mut Vec<LinkObject>,
+        ) -> String;
         /// lld has the objects.
         fn finish(self: &mut LinkBackends<'_>);
     }

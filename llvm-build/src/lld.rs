@@ -1,9 +1,9 @@
 //! lld, in-process.
 
 use std::ffi::{OsStr, OsString};
-use std::{fmt, mem};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
+use std::{fmt, mem};
 
 use crate::bridge::ffi::{self, Argument, LinkBeginning, LinkConfig, LinkJob, LinkObject};
 
