@@ -6,10 +6,10 @@ use std::ptr::NonNull;
 use nix::sys::mman::{MmapAdvise, madvise};
 use procfs::process::{MMPermissions, MMapPath, MemoryMap, Process};
 
-/// Lets the kernel take back the pages of every file that this process has mapped only to read it, whoever
-/// did: lld keeps its inputs to the end of a link, and of modules it has read most before their backends run.
-/// Whoever reads such a page again finds it in the page cache. To be called when no other thread maps or unmaps
-/// anything.
+/// Lets the kernel take back the pages of every file that this process has mapped only to read or run it, whoever
+/// did: lld keeps its inputs to the end of a link, and of modules it has read most before their backends run. Of the
+/// program, too, most was needed only to begin: options of all targets, the thin link. Whoever reads such a page
+/// again finds it in the page cache. To be called when no other thread maps or unmaps anything.
 ///
 /// How many bytes of address space that were. Where `/proc` says nothing, nothing is given back.
 pub fn release_read_mappings() -> u64 {
@@ -20,7 +20,7 @@ pub fn release_read_mappings() -> u64 {
 /// Whether it is private, cannot be written, and has no page that was ever written to.
 fn is_of_a_file_as_it_is(map: &MemoryMap) -> bool {
     matches!(map.pathname, MMapPath::Path(_))
-        && map.perms == MMPermissions::READ | MMPermissions::PRIVATE
+        && map.perms - MMPermissions::EXECUTE == MMPermissions::READ | MMPermissions::PRIVATE
         && map.extension.map.get("Anonymous") == Some(&0)
 }
 
