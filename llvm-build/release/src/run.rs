@@ -70,8 +70,12 @@ pub fn is_known_to_be_laid_out(program: &Program) -> Result<bool> {
 }
 
 fn one(workload: &Workload, program: &Program, out: &Path, counted: Option<&Counted>) -> Result<()> {
-    let run = |program: PathBuf, args: &[&OsStr], options: &[String]| {
-        output(command(&program, counted).current_dir(&workload.link.dir).args(args).args(options))
+    let run = |program: PathBuf, args: &[&OsStr], options: &[String]| -> Result<()> {
+        let counts = || counted.map_or(Ok(0), |counted| Ok::<_, anyhow::Error>(counted.files()?.len()));
+        let before = counts()?;
+        output(command(&program, counted).current_dir(&workload.link.dir).args(args).args(options))?;
+        ensure!(counted.is_none() || counts()? > before, "{} {args:?} left no counts", program.display());
+        Ok(())
     };
     match workload.way {
         Way::Backend => {
@@ -79,9 +83,10 @@ fn one(workload: &Workload, program: &Program, out: &Path, counted: Option<&Coun
             let flags = [&["--".to_owned()], &*workload.flags].concat();
             run(program.path(), &[&args[..], &[out.as_os_str()]].concat(), &flags)?;
         }
-        Way::Linker => {
-            let library = out.join("library.so");
-            let args = [OsStr::new("-shared"), OsStr::new("-o"), library.as_os_str()];
+        Way::Linker | Way::Relocatable => {
+            let kind = if matches!(workload.way, Way::Linker) { "-shared" } else { "-r" };
+            let linked = out.join("linked");
+            let args = [OsStr::new(kind), OsStr::new("-o"), linked.as_os_str()];
             let modules = workload.link.modules.iter().map(|module| module.as_os_str());
             run(program.linker(), &args.into_iter().chain(modules).collect::<Vec<_>>(), &[])?;
         }

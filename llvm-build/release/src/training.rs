@@ -4,7 +4,6 @@
 //! out badly: a program that is trained on C alone gains less where it compiles C++.
 
 use std::env;
-use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -30,6 +29,8 @@ pub enum Way {
     Backend,
     /// `ld.thinfarm`, with its own defaults.
     Linker,
+    /// The same, into one object.
+    Relocatable,
     /// `thinfarm cc` for a few modules, which is start-up more than anything else.
     Compiler,
 }
@@ -40,12 +41,18 @@ enum Code {
     EveryNth(usize, Corpus),
     /// So many files with a function each, which calls its neighbour's.
     Tiny(usize),
+    /// So many files of `assembly.c`, each of which calls its neighbour's functions.
+    Assembly(usize),
 }
 
 const AARCH64: &str = "--target=aarch64-linux-gnu";
 
+/// As kernels are compiled.
+const KERNEL: &str =
+    "-Os -fno-pic -mcmodel=kernel -mno-red-zone -fstack-protector-strong -fno-asynchronous-unwind-tables";
+
 /// The set. One directory of modules for each.
-const SET: [(&str, Code, &str, &[Way]); 8] = [
+const SET: [(&str, Code, &str, &[Way]); 10] = [
     ("zstd", Code::EveryNth(2, Corpus::Zstd), "-O2 -fPIC", &[Way::Backend]),
     ("zstd-aarch64", Code::EveryNth(3, Corpus::Zstd), "-O2 -fPIC", &[Way::Backend]),
     ("lua-small", Code::EveryNth(1, Corpus::Lua), "-Os -fno-pic -ffunction-sections", &[Way::Backend]),
@@ -53,6 +60,8 @@ const SET: [(&str, Code, &str, &[Way]); 8] = [
     ("lua-aarch64", Code::EveryNth(2, Corpus::Lua), "-O3 -g -fPIC", &[Way::Backend]),
     ("rocksdb-debug", Code::EveryNth(10, Corpus::RocksDb), "-O2 -g -fPIC", &[Way::Backend]),
     ("rocksdb", Code::EveryNth(25, Corpus::RocksDb), "-O3 -fPIC", &[Way::Linker]),
+    ("zstd-kernel", Code::EveryNth(3, Corpus::Zstd), KERNEL, &[Way::Backend]),
+    ("assembly", Code::Assembly(60), KERNEL, &[Way::Backend, Way::Relocatable]),
     ("tiny", Code::Tiny(100), "-O2 -fPIC", &[Way::Backend, Way::Linker, Way::Compiler]),
 ];
 
@@ -90,26 +99,43 @@ impl Code {
                 Ok((sources.files.into_iter().step_by(*n).collect(), sources.flags))
             }
             Code::Tiny(count) => Ok((tiny(*count, dir)?, Vec::new())),
+            Code::Assembly(count) => {
+                Ok((assembly(*count, dir)?, vec!["--target=x86_64-linux-gnu".to_owned()]))
+            }
         }
     }
 }
 
-/// Writes `count` files below `dir`, if they are not there.
 fn tiny(count: usize, dir: &Path) -> Result<Vec<Source>> {
+    generate(dir, "tiny", count, |number| {
+        let neighbour = (number + 1) % count;
+        format!(
+            "int tiny{neighbour}(int x);\n\
+             int tiny{number}(int x) {{ return x > {number} ? tiny{neighbour}(x / 2) : x; }}\n"
+        )
+    })
+}
+
+fn assembly(count: usize, dir: &Path) -> Result<Vec<Source>> {
+    generate(dir, "assembly", count, |number| {
+        let neighbour = (number + 1) % count;
+        let template = include_str!("assembly.c");
+        template.replace("_NEXT", &neighbour.to_string()).replace("_THIS", &number.to_string())
+    })
+}
+
+/// Writes `count` files below `dir`, where they are not as `text` says.
+fn generate(dir: &Path, name: &str, count: usize, text: impl Fn(usize) -> String) -> Result<Vec<Source>> {
     let dir = dir.join("sources");
     fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    let mut files = Vec::with_capacity(count);
-    for number in 0..count {
-        let file = Source::new(&dir, format!("tiny{number}.c"));
-        let neighbour = (number + 1) % count;
-        let mut text = format!("int tiny{neighbour}(int x);\n");
-        writeln!(text, "int tiny{number}(int x) {{ return x > {number} ? tiny{neighbour}(x / 2) : x; }}")?;
-        if !file.path.exists() {
+    let generate = |number| {
+        let (file, text) = (Source::new(&dir, format!("{name}{number}.c")), text(number));
+        if fs::read(&file.path).ok().as_deref() != Some(text.as_bytes()) {
             fs::write(&file.path, text).with_context(|| format!("cannot write {}", file.path.display()))?;
         }
-        files.push(file);
-    }
-    Ok(files)
+        Ok(file)
+    };
+    (0..count).map(generate).collect()
 }
 
 /// Flags by which this machine's C headers serve AArch64: enough of them to compile, and nothing here is linked or run.
