@@ -35,6 +35,8 @@ struct Shared {
     changed: Condvar,
     /// For the process whose turn it is.
     bell: Bell,
+    /// See [`SLICE`].
+    slice: Duration,
 }
 
 #[derive(Debug)]
@@ -86,7 +88,7 @@ impl MachineShare {
     /// # Errors
     /// There can be no such directory, or others may write to it.
     pub fn of_user(memory: Option<u64>) -> Result<Self, ShareError> {
-        Self::open(directory::of_user()?, available_cores(), memory)
+        Self::open(directory::of_user()?, available_cores(), memory, SLICE)
     }
 
     /// As [`MachineShare::of_user`], with those processes that were given the same `directory` and may write to the
@@ -95,10 +97,15 @@ impl MachineShare {
     /// # Errors
     /// It cannot be had, or written to.
     pub fn at(directory: &Path, memory: Option<u64>) -> Result<Self, ShareError> {
-        Self::open(directory::named(directory)?, available_cores(), memory)
+        Self::open(directory::named(directory)?, available_cores(), memory, SLICE)
     }
 
-    fn open(directory: PathBuf, cores: NonZero<usize>, memory: Option<u64>) -> Result<Self, ShareError> {
+    fn open(
+        directory: PathBuf,
+        cores: NonZero<usize>,
+        memory: Option<u64>,
+        slice: Duration,
+    ) -> Result<Self, ShareError> {
         let unusable = |source| ShareError::Unusable { path: directory.clone(), source };
         let mut slots = Slots::open(&directory, cores.get()).map_err(unusable)?;
         let budget = match memory {
@@ -122,6 +129,7 @@ impl MachineShare {
             state: Mutex::new(state),
             changed: Condvar::new(),
             bell,
+            slice,
         })))
     }
 
@@ -213,7 +221,7 @@ impl Shared {
     /// A job of this process has ended that had the core `held`: the next one may have it for a while.
     fn ended(&self, held: Held) {
         let mut state = self.state();
-        if held.since.elapsed() < SLICE {
+        if held.since.elapsed() < self.slice {
             state.kept.push(held);
             self.changed.notify_all();
         } else {
@@ -336,5 +344,63 @@ impl Drop for Permit<'_> {
             Grant::Slot(held) => self.shared.ended(held),
             Grant::Unshared => self.shared.tell(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::farm::{Prediction, Schedule};
+
+    /// A share of one core, and the same as another process sees it.
+    fn share(slice: Duration) -> (TempDir, MachineShare, MachineShare) {
+        let directory = tempfile::tempdir().unwrap();
+        let one = NonZero::<usize>::MIN;
+        let open = || MachineShare::open(directory.path().to_owned(), one, Some(100), slice).unwrap();
+        let (ours, other) = (open(), open());
+        (directory, ours, other)
+    }
+
+    /// Jobs that claim so many bytes.
+    fn queue(claims: &[u64]) -> Queue {
+        let job = |&memory: &u64| Prediction { seconds: 1.0, memory };
+        Queue::new(Schedule::new(&claims.iter().map(job).collect::<Vec<_>>(), u64::MAX, 1))
+    }
+
+    #[test]
+    fn a_short_job_leaves_its_core_to_the_next_and_the_last_to_others() {
+        let (_directory, ours, other) = share(Duration::MAX);
+        let permits = Permits::of(&ours).unwrap();
+        let jobs = queue(&[5, 5, 5]);
+        for _ in 0..3 {
+            let (position, permit) = permits.wait(&jobs).unwrap();
+            drop(permit);
+            jobs.ended(position);
+            assert_eq!(other.in_use().unwrap().cores, 1, "given back although it is needed");
+        }
+        assert!(permits.wait(&jobs).is_none());
+        assert_eq!(other.in_use().unwrap().cores, 0, "kept for nothing");
+    }
+
+    #[test]
+    fn a_long_job_gives_its_core_back() {
+        let (_directory, ours, other) = share(Duration::ZERO);
+        let permits = Permits::of(&ours).unwrap();
+        drop(permits.wait(&queue(&[5, 5])).unwrap());
+        assert_eq!(other.in_use().unwrap().cores, 0);
+    }
+
+    #[test]
+    fn a_kept_core_is_not_for_a_larger_claim() {
+        let (_directory, ours, other) = share(Duration::MAX);
+        let permits = Permits::of(&ours).unwrap();
+        drop(permits.wait(&queue(&[5, 5])).unwrap());
+        let large = permits.wait(&queue(&[9])).unwrap();
+        assert_eq!(other.in_use().unwrap(), InUse { cores: 1, of: 1, memory: 9 });
+        drop(large);
+        drop(permits);
+        assert_eq!(other.in_use().unwrap().cores, 0, "kept after the run");
     }
 }
