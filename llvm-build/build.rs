@@ -24,6 +24,7 @@ const SOURCES: &[&str] = &[
     "cpp/index_meaning.cpp",
     "cpp/link_options.cpp",
     "cpp/lld.cpp",
+    "cpp/lld_objects.cpp",
     "cpp/module_ids.cpp",
     "cpp/options.cpp",
     "cpp/process.cpp",

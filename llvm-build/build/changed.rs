@@ -1,4 +1,4 @@
-//! Copies of static libraries in which one function makes room for ours.
+//! Copies of static libraries in which functions make room for ours.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -15,14 +15,14 @@ pub enum Change {
     Weaken,
 }
 
-/// Makes a copy of `library` with that `change` of `symbols`, and links it.
-pub fn link(llvm: &LlvmConfig, library: &Path, symbols: &[String], change: Change) {
+/// Makes a copy of `library` with these changes of symbols, and links it.
+pub fn link(llvm: &LlvmConfig, library: &Path, changes: &[(String, Change)]) {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let stem = library.file_stem().unwrap_or_default().to_string_lossy();
     let name = format!("thinfarm-{}", stem.strip_prefix("lib").unwrap_or(&stem));
     output(
         Command::new(llvm.directory("--bindir").join("llvm-objcopy"))
-            .args(symbols.iter().map(|symbol| match change {
+            .args(changes.iter().map(|(symbol, change)| match change {
                 Change::Rename(instead) => format!("--redefine-sym={symbol}={instead}"),
                 Change::Weaken => format!("--weaken-symbol={symbol}"),
             }))

@@ -120,8 +120,8 @@ fn link_llvm(llvm: &LlvmConfig, directory: &Path, library: &str) {
     };
     let archive = directory.join(format!("lib{library}.a"));
     let symbol = |prefix: &&str| changed::symbol(llvm, &archive, "--defined-only", prefix);
-    let symbols: Vec<String> = prefixes.iter().map(symbol).collect();
-    changed::link(llvm, &archive, &symbols, *change);
+    let changes: Vec<_> = prefixes.iter().map(|prefix| (symbol(prefix), *change)).collect();
+    changed::link(llvm, &archive, &changes);
 }
 
 /// What LLVM's static libraries, and lld's, use of the system: zlib and zstd, for example.

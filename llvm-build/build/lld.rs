@@ -1,17 +1,19 @@
-//! lld's library, with one call going elsewhere.
+//! lld's library, with a few calls going elsewhere.
 //!
-//! lld asks LLVM for the backends of a ThinLTO link by `lto::createInProcessThinBackend`. Nothing lets others
-//! take its place, so the copy of the library that is linked here calls `thinfarm_thin_backend`, which
-//! `cpp/lld.cpp` has, instead. LLVM's function is there as well, for those who call it by its name.
+//! lld asks LLVM for the backends of a ThinLTO link by `lto::createInProcessThinBackend`, and only takes objects without
+//! a copy from what it believes to be a cache. Nothing lets others take these places, so the copy of the library that is
+//! linked here calls functions of `cpp/lld.cpp` and `cpp/lld_objects.cpp` instead. LLVM's are there as well, for those who
+//! call them by their names.
 
 use crate::changed::{self, Change};
 use crate::locate::{LlvmConfig, MAJOR, fail};
 
-/// How the name of LLVM's function begins; the C++ library in use decides the rest.
-const CALLED: &str = "_ZN4llvm3lto26createInProcessThinBackend";
-
-/// What lld calls instead.
-const INSTEAD: &str = "thinfarm_thin_backend";
+/// How the names of LLVM's functions begin, the C++ library in use decides the rest, and what lld calls instead.
+const CALLED: &[(&str, &str)] = &[
+    ("_ZN4llvm3lto26createInProcessThinBackend", "thinfarm_thin_backend"),
+    ("_ZN4llvm10localCache", "thinfarm_local_cache"),
+    ("_ZN4llvm10pruneCache", "thinfarm_prune_cache"),
+];
 
 pub fn link(llvm: &LlvmConfig) {
     let libraries = llvm.directory("--libdir");
@@ -22,8 +24,9 @@ pub fn link(llvm: &LlvmConfig) {
             elf.display(),
         ));
     }
-    let called = changed::symbol(llvm, &elf, "--undefined-only", CALLED);
-    changed::link(llvm, &elf, &[called], Change::Rename(INSTEAD));
+    let find = |name| changed::symbol(llvm, &elf, "--undefined-only", name);
+    let changes = CALLED.iter().map(|(name, instead)| (find(name), Change::Rename(instead)));
+    changed::link(llvm, &elf, &changes.collect::<Vec<_>>());
     println!("cargo::rustc-link-search=native={}", libraries.display());
     println!("cargo::rustc-link-lib=static:-bundle=lldCommon");
 }

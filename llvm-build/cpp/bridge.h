@@ -113,7 +113,7 @@ rust::String check_pruning_policy(rust::Str Policy);
 rust::String prune_cache(rust::Slice<const uint8_t> Directory, rust::Str Policy, bool &Pruned);
 
 rust::Vec<Argument> expand_response_files(rust::Slice<const Argument> Args);
-bool link(rust::Slice<const Argument> Args, LinkBackends &Backends);
+bool link(rust::Slice<const Argument> Args, bool MayLend, LinkBackends &Backends);
 void exit_as_lld(int32_t Code);
 
 } // namespace thinfarm

@@ -4,11 +4,12 @@
 // `lto::createInProcessThinBackend`. In the copy of its library that is linked here that call has another
 // name (build/lld.rs), that of `farmBackend` below. What this returns does what LLVM's
 // `WriteIndexesThinBackend` does (llvm/lib/LTO/LTO.cpp), an index for each module, but in memory, then has the native
-// objects made by the caller of `link`, and gives them to lld as LLVM's own backends do.
+// objects made by the caller of `link`, and gives them to lld as a cache does (lld_objects.cpp) or LLVM's own backends.
 
 #include "bridge.h"
 #include "guard.h"
 #include "link.h"
+#include "lld_objects.h"
 #include "llvm-build/src/bridge.rs.h"
 #include "module_ids.h"
 
@@ -164,8 +165,9 @@ public:
     if (rust::String Reason = Callbacks->compile(Jobs, Objects); !Reason.empty())
       return createStringError(str(Reason));
     for (const LinkObject &Object : Objects)
-      if (Error E = add(Object))
-        return E;
+      if (!lendObject(Object))
+        if (Error E = copy(Object))
+          return E;
     return Error::success();
   }
 
@@ -187,18 +189,15 @@ private:
     raw_svector_ostream OS(Written);
     writeIndexToFile(CombinedIndex, OS, &Summaries, &Declarations);
     Index.reserve(Written.size());
-    copy(Written.str().bytes(), std::back_inserter(Index));
+    llvm::copy(Written.str().bytes(), std::back_inserter(Index));
   }
 
-  Error add(const LinkObject &Object) {
-    ErrorOr<std::unique_ptr<MemoryBuffer>> Contents =
-        MemoryBuffer::getFileSlice(str(Object.path), Object.size, Object.offset);
-    if (!Contents)
-      return createFileError(str(Object.path), Contents.getError());
+  Error copy(const LinkObject &Object) {
     Expected<std::unique_ptr<CachedFileStream>> Stream = AddStream(Object.task, str(Object.module));
     if (!Stream)
       return Stream.takeError();
-    *(*Stream)->OS << (*Contents)->getBuffer();
+    rust::Slice<const uint8_t> Bytes = Object.contents->bytes();
+    (*Stream)->OS->write(reinterpret_cast<const char *>(Bytes.data()), Bytes.size());
     return (*Stream)->commit();
   }
 
@@ -272,8 +271,11 @@ rust::Vec<Argument> expand_response_files(rust::Slice<const Argument> Args) {
   return Result;
 }
 
-bool link(rust::Slice<const Argument> Args, LinkBackends &Backends) {
+bool link(rust::Slice<const Argument> Args, bool MayLend, LinkBackends &Backends) {
   std::vector<std::string> Storage = arguments(Args);
+  setLending(MayLend);
+  if (MayLend)
+    Storage.insert(Storage.begin() + 1, argumentForLending());
   Callbacks = &Backends;
   std::atexit([] {
     if (DirectoryInUse.empty())

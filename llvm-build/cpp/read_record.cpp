@@ -9,6 +9,9 @@
 // A static link takes this definition, because the copy of LLVM's that is linked has another name
 // (build/link.rs). The shared library keeps its own.
 
+#include "read_record.h"
+
+#include "llvm/Bitcode/LLVMBitCodes.h"
 #include "llvm/Bitstream/BitstreamReader.h"
 #include "llvm/Support/Endian.h"
 
@@ -150,6 +153,18 @@ static unsigned readUnabbreviated(BitReader &Bits, SmallVectorImpl<uint64_t> &Va
   return Code;
 }
 
+// See `BriefMetadata`. Positions are those that LLVM's `MetadataLoader` (llvm/lib/Bitcode/Reader) reads.
+static void shorten(unsigned Code, MutableArrayRef<uint64_t> Record, SmallVectorImpl<uint64_t> &Values) {
+  if (Code == bitc::METADATA_GLOBAL_DECL_ATTACHMENT && !Record.empty())
+    // The first says what the others are attached to.
+    Values.truncate(Values.size() - Record.size() + 1);
+  else if (Code == bitc::METADATA_COMPILE_UNIT)
+    // Enumerations, retained types, subprograms, variables, imports and macros.
+    for (size_t List : {9, 10, 11, 12, 13, 16})
+      if (List < Record.size())
+        Record[List] = 0;
+}
+
 Expected<unsigned> BitstreamCursor::readRecord(unsigned AbbreviationId,
                                                SmallVectorImpl<uint64_t> &Values, StringRef *Blob) {
   const size_t Before = Values.size();
@@ -168,5 +183,7 @@ Expected<unsigned> BitstreamCursor::readRecord(unsigned AbbreviationId,
   }
   if (Error E = JumpToBit(Bits.position()))
     return std::move(E);
+  if (LLVM_UNLIKELY(thinfarm::BriefMetadata::Current))
+    shorten(Code, MutableArrayRef(Values).drop_front(Before), Values);
   return Code;
 }

@@ -4,6 +4,7 @@
 #include "guard.h"
 #include "llvm-build/src/bridge.rs.h"
 #include "names.h"
+#include "read_record.h"
 
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/DebugInfoMetadata.h"
@@ -75,6 +76,8 @@ ModuleRecord BitcodeModule::record() const {
   if (!Thin)
     return Record;
   auto Context = std::make_unique<LLVMContext>();
+  // Out here, where it also ends after a crash.
+  BriefMetadata Brief;
   GuardOutcome Guard = runGuarded([&] {
     // As for an import: metadata is read where it is asked for only.
     Expected<std::unique_ptr<Module>> Loaded =

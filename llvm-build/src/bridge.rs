@@ -2,6 +2,7 @@
 //! opaque handle, and errors are values (no C++ exception ever reaches Rust).
 
 use crate::lld::LinkBackends;
+use crate::mapped::Mapped;
 
 #[cxx::bridge(namespace = "thinfarm")]
 #[allow(clippy::too_many_arguments)]
@@ -391,21 +392,25 @@ pub(crate) mod ffi {
     }
 
     /// What a backend job of a link made.
-    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    #[derive(Debug)]
     pub struct LinkObject {
         /// See [`LinkJob::task`].
         task: u32,
         /// See [`LinkJob::module`].
         module: String,
-        /// The file that has the native object.
-        path: String,
-        /// Where it begins there, bytes.
-        offset: u64,
-        /// Bytes of the object.
-        size: u64,
+        /// The native object, which lld may refer to until the process ends.
+        contents: Box<Mapped>,
     }
 
     extern "Rust" {
+        /// A part of a file in memory.
+        type Mapped;
+
+        /// The bytes.
+        fn bytes(self: &Mapped) -> &[u8];
+        /// The same bytes, for whoever keeps them.
+        fn share(self: &Mapped) -> Box<Mapped>;
+
         /// Who makes native objects for a link.
         type LinkBackends<'a>;
 
@@ -499,7 +504,7 @@ pub(crate) mod ffi {
         /// Replaces `@FILE` by the arguments in it, as lld does.
         fn expand_response_files(args: &[Argument]) -> Vec<Argument>;
         /// Whether `ld.lld ARGS` succeeded; fatal errors of lld end the process.
-        fn link(args: &[Argument], backends: &mut LinkBackends<'_>) -> bool;
+        fn link(args: &[Argument], may_lend: bool, backends: &mut LinkBackends<'_>) -> bool;
         /// Ends the process as lld does, without running destructors.
         fn exit_as_lld(code: i32);
 

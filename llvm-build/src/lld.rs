@@ -22,7 +22,7 @@ pub trait Backends {
     /// Why the link fails; lld prints it.
     fn compile(&mut self, jobs: Vec<LinkJob>) -> Result<Vec<LinkObject>, String>;
 
-    /// lld has read the objects.
+    /// lld has the objects.
     fn finish(&mut self);
 }
 
@@ -65,10 +65,12 @@ impl LinkBackends<'_> {
 /// Links as `ld.lld` does, `args` being the program's name and lld's arguments, with `backends` at work where
 /// there is bitcode with ThinLTO summaries. Whether the link succeeded; lld has printed why not.
 ///
+/// `may_lend` if lld only reads the objects. It is given copies otherwise, which it can write to other files.
+///
 /// lld is made to be run once by a process, and an error that it calls fatal ends it. Only one link at
 /// a time, and once.
-pub fn link(args: &[OsString], backends: &mut dyn Backends) -> bool {
-    ffi::link(&arguments(args), &mut LinkBackends(backends))
+pub fn link(args: &[OsString], may_lend: bool, backends: &mut dyn Backends) -> bool {
+    ffi::link(&arguments(args), may_lend, &mut LinkBackends(backends))
 }
 
 /// The same arguments with `@FILE` replaced by what is in FILE, by lld's rules.

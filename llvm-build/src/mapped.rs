@@ -53,6 +53,11 @@ impl Mapped {
         };
     }
 
+    /// The same bytes, for C++.
+    pub(crate) fn share(&self) -> Box<Self> {
+        Box::new(self.clone())
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.map[self.range.clone()]

@@ -10,14 +10,19 @@
 //! The key is under the seal, so that an entry under the wrong name is as bad as a damaged one. One file
 //! rather than two: there is no half of an entry, nor halves of two.
 
+use std::borrow::Cow;
 use std::fs::{File, FileTimes};
 use std::io::{self, ErrorKind, Read, Seek};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use blake3::Hasher;
+use llvm_build::Mapped;
 use nix::errno::Errno;
 use nix::sys::stat::futimens;
+use nix::sys::statfs::{
+    BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, FsType, OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, XFS_SUPER_MAGIC, fstatfs,
+};
 use nix::sys::time::TimeSpec;
 
 use super::Key;
@@ -29,10 +34,19 @@ const SIZE: u64 = 8;
 /// Bytes of the seal.
 const SEAL: u64 = blake3::OUT_LEN as u64;
 
+/// Entries up to this size are read at once, bytes.
+const SMALL: u64 = 64 << 10;
+
+/// File systems on which no other machine can remove what this one has mapped.
+const LOCAL: [FsType; 5] =
+    [BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, XFS_SUPER_MAGIC];
+
 /// A hit: an object that is what was put in.
 #[derive(Debug)]
 pub struct Entry {
     file: File,
+    /// All of it, if it is small.
+    small: Option<Vec<u8>>,
     object_size: u64,
     about: JobDone,
 }
@@ -77,27 +91,31 @@ impl Entry {
     /// Reads all of the entry of `key` at `path`, and makes sure that it is whole.
     pub(super) fn open(path: &Path, key: &Key) -> Result<Self, Miss> {
         let file = File::open(path)?;
-        let sealed = file.metadata()?.len().checked_sub(SEAL);
-        let sealed = sealed.ok_or(Miss::Damaged("it is too short"))?;
+        let length = file.metadata()?.len();
+        let sealed = length.checked_sub(SEAL).ok_or(Miss::Damaged("it is too short"))?;
+        let small = (length <= SMALL).then(|| read(&file, 0, length)).transpose()?;
+        let part = |offset: u64, size: u64| match &small {
+            Some(all) => Ok(Cow::Borrowed(&all[offset as usize..(offset + size) as usize])),
+            None => read(&file, offset, size).map(Cow::Owned),
+        };
 
         let mut hasher = Hasher::new();
-        hasher.update(key.as_bytes()).update_reader((&file).take(sealed))?;
-        let mut seal = [0; SEAL as usize];
-        file.read_exact_at(&mut seal, sealed)?;
-        if hasher.finalize() != seal {
+        hasher.update(key.as_bytes());
+        match &small {
+            Some(_) => hasher.update(&part(0, sealed)?),
+            None => hasher.update_reader((&file).take(sealed))?,
+        };
+        if hasher.finalize().as_bytes()[..] != part(sealed, SEAL)?[..] {
             return Err(Miss::Damaged("its bytes are not those that were written"));
         }
 
         // Whoever sealed an entry wrote it as above; nothing more is taken on trust for it.
         let about_end = sealed.checked_sub(SIZE).ok_or(Miss::Damaged("it has no size"))?;
-        let mut size = [0; SIZE as usize];
-        file.read_exact_at(&mut size, about_end)?;
-        let object_size = u64::from_le_bytes(size);
+        let object_size = u64::from_le_bytes(part(about_end, SIZE)?[..].try_into().expect("it has its size"));
         let about_size = about_end.checked_sub(object_size).ok_or(Miss::Damaged("its size is wrong"))?;
-        let mut about = vec![0; about_size as usize];
-        file.read_exact_at(&mut about, object_size)?;
+        let about = part(object_size, about_size)?;
         let about = serde_json::from_slice(&about).map_err(|_| Miss::Damaged("it is of another version"))?;
-        Ok(Self { file, object_size, about })
+        Ok(Self { file, small, object_size, about })
     }
 
     /// What the job did that made the object.
@@ -114,10 +132,21 @@ impl Entry {
     ///
     /// # Errors
     /// As of [`Entry::place`].
-    pub fn object(&self) -> io::Result<Vec<u8>> {
-        let mut object = vec![0; self.object_size as usize];
-        self.file.read_exact_at(&mut object, 0)?;
-        Ok(object)
+    pub fn object(&self) -> io::Result<Cow<'_, [u8]>> {
+        match &self.small {
+            Some(all) => Ok(Cow::Borrowed(&all[..self.object_size as usize])),
+            None => read(&self.file, 0, self.object_size).map(Cow::Owned),
+        }
+    }
+
+    /// The object without a copy, which also stays when the entry is removed; `None` if a copy is quicker, or the only
+    /// one that stays.
+    pub fn map(&self) -> Option<Mapped> {
+        let is_local = || fstatfs(&self.file).is_ok_and(|disk| LOCAL.contains(&disk.filesystem_type()));
+        if self.small.is_some() || !is_local() {
+            return None;
+        }
+        Mapped::file(&self.file).ok()?.part(0, self.object_size)
     }
 
     /// Writes the object to `output`, gives that its final name and tells its size. On a disk that can, both
@@ -149,6 +178,12 @@ impl Entry {
         // Only the owner may; others change the order.
         let _ = self.file.set_times(before);
     }
+}
+
+fn read(file: &File, offset: u64, size: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; size as usize];
+    file.read_exact_at(&mut bytes, offset)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -195,6 +230,26 @@ mod tests {
             assert!(is_damaged(&whole[..at]), "only {at} bytes");
         }
         assert!(is_damaged(&[&whole[..], &[0]].concat()));
+    }
+
+    #[test]
+    fn a_large_entry_is_read_as_a_small_one_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("entry");
+        let object: Vec<u8> = (0..SMALL * 3).map(|at| (at % 251) as u8).collect();
+        written(&path, &key("a"), &object);
+        let entry = Entry::open(&path, &key("a")).unwrap();
+        assert_eq!((entry.object_size(), entry.about().imported_functions), (SMALL * 3, 7));
+        assert!(entry.object().unwrap() == object);
+        // Where the directory is on a disk of this machine.
+        assert!(entry.map().is_none_or(|mapped| mapped.bytes() == object));
+        let whole = fs::read(&path).unwrap();
+        for at in [0, SMALL as usize, object.len(), whole.len() - SEAL as usize, whole.len() - 1] {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            fs::write(&path, &changed).unwrap();
+            assert!(matches!(Entry::open(&path, &key("a")), Err(Miss::Damaged(_))), "byte {at}");
+        }
     }
 
     #[test]

@@ -114,7 +114,10 @@ impl<'a> Lookup<'a> {
 fn place(mut entry: Entry, job: &Job) -> io::Result<JobDone> {
     let object_size = match &job.held {
         Some(held) => {
-            held.put(&entry.object()?)?;
+            match entry.map() {
+                Some(object) => held.put_mapped(object)?,
+                None => held.put(&entry.object()?)?,
+            }
             entry.object_size()
         }
         None => entry.place(OutputFile::create(&job.output)?)?,

@@ -49,6 +49,18 @@ impl Arguments {
         self.lld.iter().any(is_one) || self.lld.windows(2).any(is_split)
     }
 
+    /// Whether lld is to write objects, or these arguments, to other files than its output.
+    pub fn keeps_objects(&self) -> bool {
+        const OPTIONS: [&str; 4] = ["save-temps", "lto-obj-path", "obj-path", "reproduce"];
+        let asks = |arg: &OsString| {
+            let arg = arg.to_string_lossy();
+            let name = arg.trim_start_matches('-');
+            let name = name.strip_prefix("plugin-opt=").unwrap_or(name);
+            OPTIONS.iter().any(|option| name.starts_with(option))
+        };
+        self.lld.iter().any(asks) || std::env::var_os("LLD_REPRODUCE").is_some()
+    }
+
     /// Whether lld tells its version, or its options, among what it prints.
     pub fn asks_who(&self) -> bool {
         let asks =
@@ -78,6 +90,23 @@ mod tests {
 
     fn sorted(args: &[&str]) -> Arguments {
         Arguments::sort(args.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn some_links_keep_objects() {
+        let keeping: [&[&str]; 7] = [
+            &["--save-temps"],
+            &["-save-temps=prelink"],
+            &["-plugin-opt", "save-temps"],
+            &["--plugin-opt=obj-path=x"],
+            &["--lto-obj-path=x.o"],
+            &["--reproduce=x.tar"],
+            &["--reproduce", "x.tar"],
+        ];
+        for args in keeping {
+            assert!(sorted(args).keeps_objects(), "{args:?}");
+        }
+        assert!(!sorted(&["-o", "x", "a.o", "--thinlto-cache-dir=d", "-plugin-opt=O2"]).keeps_objects());
     }
 
     #[test]

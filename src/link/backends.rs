@@ -12,7 +12,7 @@ use super::Arguments;
 use crate::cache::{Cache, CacheError};
 use crate::farm::{self, Event, Farm};
 use crate::options::{LinkLine, Resolver, Sources};
-use crate::plan::{Extent, Held, Job, ModuleFiles, Plan, PlanError, Spool};
+use crate::plan::{Held, Job, ModuleFiles, Plan, PlanError, Spool};
 use crate::report::Report;
 use crate::toolchain::Tool;
 
@@ -242,10 +242,9 @@ fn hold(plan: &mut Plan, jobs: &mut [LinkJob], spool: PathBuf) -> io::Result<()>
 
 /// What lld gets for the job it `asked` for.
 fn object(asked: LinkJob, job: &Job) -> Result<LinkObject, String> {
-    let found = job.object().map_err(|error| format!("{}: {error}", job.output.display()))?;
-    let Extent { path, offset, size } = found;
+    let contents = job.object().map_err(|error| format!("{}: {error}", job.output.display()))?;
     let LinkJob { task, module, .. } = asked;
-    Ok(LinkObject { task, module, path: path.to_string_lossy().into_owned(), offset, size })
+    Ok(LinkObject { task, module, contents: Box::new(contents) })
 }
 
 /// What lld says of backends that failed; what each of them said came before.

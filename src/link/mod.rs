@@ -22,5 +22,5 @@ use llvm_build::link;
 pub fn run(program: &str, args: &Arguments, backends: &mut Backends<'_>) -> bool {
     let mut all = vec![OsString::from(program)];
     all.extend_from_slice(&args.lld);
-    link(&all, backends)
+    link(&all, !args.keeps_objects(), backends)
 }

@@ -2,36 +2,36 @@
 //!
 //! A link has thousands of either, most of them small, and a directory takes longer to make and remove a file than LLVM
 //! to compile a small module; workers even wait for each other there. So indexes stay in memory, where they are tiny, and
-//! objects go one after the other into a file, where they take no memory.
+//! objects go one after the other into a file, where they take no memory, unless they are parts of files already.
 
 use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use llvm_build::Mapped;
 
 use super::Job;
+
+/// Where each object begins, bytes: those who read it need not care for the ones before it.
+const ALIGNMENT: u64 = 16;
+
+/// Objects of so many other files are not copied; a process has no more than 65,530 mappings.
+const MOST_MAPPED: usize = 16_384;
 
 /// Where jobs of one link put their objects: one file, which belongs to whoever made it.
 #[derive(Debug)]
 pub struct Spool {
-    path: PathBuf,
     file: File,
     /// Bytes that are taken.
     end: AtomicU64,
-}
-
-/// A part of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Extent {
-    /// The file.
-    pub path: PathBuf,
-    /// Where it begins, bytes.
-    pub offset: u64,
-    /// Bytes.
-    pub size: u64,
+    /// As much of the file as was there when somebody asked.
+    mapped: Mutex<Option<Mapped>>,
+    /// Objects that are elsewhere.
+    elsewhere: AtomicUsize,
 }
 
 /// The index of a job, and its object as soon as it is made.
@@ -39,7 +39,14 @@ pub struct Extent {
 pub struct Held {
     index: Box<[u8]>,
     spool: Arc<Spool>,
-    object: OnceLock<Extent>,
+    object: OnceLock<Object>,
+}
+
+/// Where an object is.
+#[derive(Debug)]
+enum Object {
+    Spooled { offset: u64, size: u64 },
+    Elsewhere(Mapped),
 }
 
 impl Spool {
@@ -48,16 +55,28 @@ impl Spool {
     /// # Errors
     /// It is there already, or cannot be.
     pub fn create(path: PathBuf) -> io::Result<Self> {
-        let file = File::options().read(true).write(true).create_new(true).open(&path)?;
-        Ok(Self { path, file, end: AtomicU64::new(0) })
+        File::options().read(true).write(true).create_new(true).open(path).map(Self::of)
+    }
+
+    fn of(file: File) -> Self {
+        Self { file, end: AtomicU64::new(0), mapped: Mutex::default(), elsewhere: AtomicUsize::new(0) }
     }
 
     /// Adds `contents`, from any thread.
-    fn add(&self, contents: &[u8]) -> io::Result<Extent> {
+    fn add(&self, contents: &[u8]) -> io::Result<Object> {
         let size = contents.len() as u64;
-        let offset = self.end.fetch_add(size, Ordering::Relaxed);
+        let offset = self.end.fetch_add(size.next_multiple_of(ALIGNMENT), Ordering::Relaxed);
         self.file.write_all_at(contents, offset)?;
-        Ok(Extent { path: self.path.clone(), offset, size })
+        Ok(Object::Spooled { offset, size })
+    }
+
+    fn part(&self, offset: u64, size: u64) -> io::Result<Mapped> {
+        let mut mapped = self.mapped.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(part) = mapped.as_ref().and_then(|known| known.part(offset, size)) {
+            return Ok(part);
+        }
+        let all = mapped.insert(Mapped::file(&self.file)?);
+        all.part(offset, size).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 }
 
@@ -72,8 +91,23 @@ impl Held {
     /// # Errors
     /// It cannot be written.
     pub(crate) fn put(&self, object: &[u8]) -> io::Result<()> {
-        let extent = self.spool.add(object)?;
-        self.object.set(extent).map_err(|_| io::Error::other("it was made twice"))
+        self.set(self.spool.add(object)?)
+    }
+
+    /// Keeps the object that a part of another file is, which nobody writes to any more.
+    ///
+    /// # Errors
+    /// It cannot be written, because there are many of these.
+    pub(crate) fn put_mapped(&self, object: Mapped) -> io::Result<()> {
+        if self.spool.elsewhere.fetch_add(1, Ordering::Relaxed) < MOST_MAPPED {
+            self.set(Object::Elsewhere(object))
+        } else {
+            self.put(object.bytes())
+        }
+    }
+
+    fn set(&self, object: Object) -> io::Result<()> {
+        self.object.set(object).map_err(|_| io::Error::other("it was made twice"))
     }
 }
 
@@ -103,28 +137,24 @@ impl Job {
     /// # Errors
     /// It cannot be written.
     pub fn write_object(&self) -> io::Result<()> {
-        let held = self.held.as_ref().and_then(|held| Some((held, held.object.get()?)));
-        let Some((held, &Extent { offset, size, .. })) = held else { return Ok(()) };
-        let mut object = vec![0; size as usize];
-        held.spool.file.read_exact_at(&mut object, offset)?;
-        fs::write(&self.output, object)
-    }
-
-    /// Where its object is, which is made.
-    ///
-    /// # Errors
-    /// There is no such file.
-    pub fn object(&self) -> io::Result<Extent> {
         match self.held.as_ref().and_then(|held| held.object.get()) {
-            Some(extent) => Ok(extent.clone()),
-            None => whole(&self.output),
+            Some(_) => fs::write(&self.output, self.object()?.bytes()),
+            None => Ok(()),
         }
     }
-}
 
-/// All of a file.
-fn whole(path: &Path) -> io::Result<Extent> {
-    Ok(Extent { path: path.to_owned(), offset: 0, size: fs::metadata(path)?.len() })
+    /// Its object, which is made.
+    ///
+    /// # Errors
+    /// There is no such file, or it cannot be mapped.
+    pub fn object(&self) -> io::Result<Mapped> {
+        let held = self.held.as_ref().and_then(|held| Some((&held.spool, held.object.get()?)));
+        match held {
+            Some((spool, Object::Spooled { offset, size })) => spool.part(*offset, *size),
+            Some((_, Object::Elsewhere(object))) => Ok(object.clone()),
+            None => Mapped::file(&File::open(&self.output)?),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -162,13 +192,47 @@ mod tests {
         assert_eq!(fs::read_dir(directory).unwrap().count(), 1, "one file for all");
         for (number, job) in jobs.iter().enumerate() {
             assert_eq!(job.read_index().unwrap(), [number as u8].as_slice());
-            assert_eq!(job.object().unwrap().size, 9000 + number as u64);
+            let object = job.object().unwrap();
+            assert_eq!(object.size(), 9000 + number as u64);
+            assert_eq!(object.bytes().as_ptr() as u64 % ALIGNMENT, 0);
             job.write_object().unwrap();
             job.write_index().unwrap();
             assert_eq!(fs::read(&job.output).unwrap(), vec![number as u8; 9000 + number]);
             assert_eq!(fs::read(&job.index).unwrap(), [number as u8]);
         }
         assert!(jobs[0].held.as_ref().unwrap().put(b"again").is_err());
+    }
+
+    #[test]
+    fn objects_are_there_while_others_are_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let spool = Arc::new(Spool::create(directory.join("objects")).unwrap());
+        for number in 0..5u8 {
+            let job = job(directory, number, Some(Held::new(Vec::new(), spool.clone())));
+            let object = vec![number; 5000 * usize::from(number)];
+            job.held.as_ref().unwrap().put(&object).unwrap();
+            assert_eq!(job.object().unwrap().bytes(), object);
+        }
+    }
+
+    #[test]
+    fn parts_of_other_files_are_not_copied_unless_there_are_many() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let spool = Arc::new(Spool::create(directory.join("objects")).unwrap());
+        let entry = directory.join("entry");
+        fs::write(&entry, "an object and more").unwrap();
+        let object = Mapped::file(&File::open(entry).unwrap()).unwrap().part(0, 9).unwrap();
+        for (known, copied) in [(0, 0), (MOST_MAPPED, 16)] {
+            spool.elsewhere.store(known, Ordering::Relaxed);
+            let job = job(directory, 1, Some(Held::new(Vec::new(), spool.clone())));
+            job.held.as_ref().unwrap().put_mapped(object.clone()).unwrap();
+            assert_eq!(job.object().unwrap().bytes(), b"an object");
+            assert_eq!(spool.end.load(Ordering::Relaxed), copied);
+            job.write_object().unwrap();
+            assert_eq!(fs::read(&job.output).unwrap(), b"an object");
+        }
     }
 
     #[test]
@@ -180,15 +244,14 @@ mod tests {
         job.write_object().unwrap();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
         fs::write(&job.output, "object").unwrap();
-        assert_eq!(job.object().unwrap(), Extent { path: job.output.clone(), offset: 0, size: 6 });
+        assert_eq!(job.object().unwrap().bytes(), b"object");
         assert!(Job { index: PathBuf::new(), ..job }.read_index().unwrap().is_empty());
     }
 
     #[test]
     fn a_full_disk_is_an_error() {
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let spool = Spool { path: "/dev/full".into(), file: full, end: AtomicU64::new(0) };
-        let held = Held::new(Vec::new(), Arc::new(spool));
+        let held = Held::new(Vec::new(), Arc::new(Spool::of(full)));
         assert_eq!(held.put(b"x").unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert!(held.object.get().is_none());
     }

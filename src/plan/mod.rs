@@ -16,7 +16,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use distribution::{CommonArgs, DistributedJob, Distribution, DistributionError};
-pub use held::{Extent, Held, Spool};
+pub use held::{Held, Spool};
 pub use list::{IndexList, ListError};
 pub use naming::{ModuleFiles, Naming, NamingError, PrefixReplace, SuffixReplace};
 pub use objects::{NativeObject, ObjectsError};

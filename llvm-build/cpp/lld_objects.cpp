@@ -1,0 +1,88 @@
+// Objects that lld takes as they are, without a copy.
+//
+// `BitcodeCompiler` (lld/ELF/LTO.cpp) keeps copies of the objects that backends write, and references to those that a
+// cache found. It asks LLVM's `localCache` for a cache if it is told of a directory, and gives it the function that
+// takes such objects. In the copy of lld's library that is linked here these calls have other names
+// (build/lld.rs), so that function can be called here for all objects. A link without a cache is told of a directory
+// that cannot be, and has none still.
+
+#include "lld_objects.h"
+
+#include "bridge.h"
+#include "llvm-build/src/bridge.rs.h"
+
+#include "llvm/Support/CachePruning.h"
+#include "llvm/Support/Caching.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+using namespace llvm;
+
+namespace thinfarm {
+
+// No file is below this one.
+static constexpr StringLiteral NoDirectory = "/dev/null/thinfarm";
+
+// One link at a time.
+static bool MayLend = false;
+static bool HasLent = false;
+// What takes an object, if it may be lent.
+static AddBufferFn Take;
+
+void setLending(bool May) { MayLend = May; }
+
+std::string argumentForLending() { return ("--thinlto-cache-dir=" + NoDirectory).str(); }
+
+namespace {
+
+class LentObject : public MemoryBuffer {
+public:
+  explicit LentObject(const LinkObject &Object) : Contents(Object.contents->share()) {
+    rust::Slice<const uint8_t> Bytes = Contents->bytes();
+    const char *Begin = reinterpret_cast<const char *>(Bytes.data());
+    init(Begin, Begin + Bytes.size(), /*RequiresNullTerminator=*/false);
+  }
+
+  BufferKind getBufferKind() const override { return MemoryBuffer_MMap; }
+
+private:
+  rust::Box<Mapped> Contents;
+};
+
+} // namespace
+
+bool lendObject(const LinkObject &Object) {
+  if (!Take)
+    return false;
+  HasLent = true;
+  Take(Object.task, StringRef(Object.module.data(), Object.module.size()),
+       std::make_unique<LentObject>(Object));
+  return true;
+}
+
+// Takes the place of LLVM's `localCache`, as lld calls it.
+Expected<FileCache> farmCache(const Twine &Name, const Twine &Prefix, const Twine &Directory,
+                              AddBufferFn AddBuffer) asm("thinfarm_local_cache");
+
+Expected<FileCache> farmCache(const Twine &Name, const Twine &Prefix, const Twine &Directory,
+                              AddBufferFn AddBuffer) {
+  if (MayLend)
+    Take = AddBuffer;
+  if (Directory.str() == NoDirectory)
+    return FileCache();
+  return localCache(Name, Prefix, Directory, std::move(AddBuffer));
+}
+
+// The same for `pruneCache`, which warns of a link whose objects are more than the cache may hold. Lent ones are not
+// in it.
+bool farmPrune(StringRef Directory, CachePruningPolicy Policy,
+               const std::vector<std::unique_ptr<MemoryBuffer>> &Files) asm("thinfarm_prune_cache");
+
+bool farmPrune(StringRef Directory, CachePruningPolicy Policy,
+               const std::vector<std::unique_ptr<MemoryBuffer>> &Files) {
+  if (Directory == NoDirectory)
+    return false;
+  static const std::vector<std::unique_ptr<MemoryBuffer>> None;
+  return pruneCache(Directory, Policy, HasLent ? None : Files);
+}
+
+} // namespace thinfarm
