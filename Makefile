@@ -95,8 +95,8 @@ parity: setup
 fuzz: setup
 	PROPTEST_CASES=$(or $(CASES),200000) $(CARGO) test --release --lib -- any_ come_back damaged shown split
 
-# ARGS="--corpus zstd --runs 1" measures less, BENCH=kernel adds Linux, THINFARM=PATH measures another binary. The
-# first run also compiles the corpora, which takes as long again.
+# ARGS="--corpus zstd --runs 1" measures less, ARGS="--corpus zstd --again" only that anew, BENCH=kernel adds Linux,
+# THINFARM=PATH measures another binary. The first run also compiles the corpora, which takes as long again.
 bench: build
 	$(CARGO) run --release --quiet -p thinfarm-bench -- $(ARGS)
 

@@ -31,8 +31,11 @@ pub struct Arguments {
     /// Where to write all that was measured; a chart goes beside it [default: target/bench/bench.json].
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Keep what that file has of other corpora, measured on the same machine with the same programs.
+    #[arg(long)]
+    pub again: bool,
     /// Measure nothing: write what FILE says [default: as --json] into README.md, and its chart to benches/chart.svg.
-    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["corpus", "ways", "jobs", "json"])]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["corpus", "ways", "jobs", "json", "again"])]
     readme: Option<Option<PathBuf>>,
 }
 

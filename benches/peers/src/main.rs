@@ -44,6 +44,9 @@ fn main() -> ExitCode {
 fn measure_all(arguments: &Arguments) -> Result<()> {
     let programs = Programs { toolchain: Toolchain::find()?, thinfarm: thinfarm_program()? };
     let mut report = Report::new(Machine::describe(&programs.toolchain, &programs.thinfarm)?);
+    if arguments.again {
+        report = Report::read(&arguments.json())?.again(report)?;
+    }
     println!("{}: {}\n", report.date, report.machine);
     for corpus in arguments.corpora() {
         eprintln!("{corpus}: front ends, where something changed");
@@ -51,7 +54,7 @@ fn measure_all(arguments: &Arguments) -> Result<()> {
         let runs = arguments.runs.get();
         let measured = measure::measure(&subject, &programs, arguments.jobs(), &arguments.ways(), runs)?;
         println!("{}", measured.markdown());
-        report.corpora.push(measured);
+        report.put(measured);
         // After each corpus, so that it is there if a later one fails.
         report.write(&arguments.json())?;
     }

@@ -7,6 +7,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use anyhow::{Context, Result};
+
 /// How often memory is looked at.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 
@@ -25,6 +27,12 @@ pub fn peak_during<T>(work: impl FnOnce() -> T) -> (T, u64) {
         drop(done);
         (result, sampler.join().expect("looking at memory does not panic"))
     })
+}
+
+/// Lets children begin without the most memory that this process has had: the kernel takes it for theirs, because they
+/// are this process until they run another program.
+pub fn forget_own_peak() -> Result<()> {
+    fs::write("/proc/self/clear_refs", "5").context("cannot reset the peak memory of this process")
 }
 
 fn of_descendants(process: u32) -> u64 {

@@ -69,6 +69,7 @@ impl Cost {
 
     fn of_process(command: &mut Command) -> Result<Cost> {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        memory::forget_own_peak()?;
         let start = Instant::now();
         let mut child = command.spawn().with_context(|| format!("cannot run {command:?}"))?;
         let mut said = Vec::new();
@@ -133,6 +134,13 @@ mod tests {
         let error = Cost::of(&mut shell("echo because >&2; exit 3")).unwrap_err().to_string();
         assert!(error.contains("exit status: 3") && error.contains("echo because"), "{error}");
         assert!(error.ends_with("because\n"), "{error}");
+    }
+
+    #[test]
+    fn memory_of_ours_is_not_theirs() {
+        const MUCH: usize = 200 << 20;
+        drop(std::hint::black_box(vec![1u8; MUCH]));
+        assert!(Cost::of(&mut shell(":")).unwrap().peak_bytes < MUCH as u64 / 2);
     }
 
     #[test]

@@ -102,6 +102,23 @@ pub struct Compiled {
 }
 
 impl Report {
+    /// This report, to be taken up by an empty one of today.
+    ///
+    /// # Errors
+    /// The machine is another, or the programs.
+    pub fn again(self, today: Report) -> Result<Report> {
+        ensure!(self.machine == today.machine, "measured on {}, and this is {}", self.machine, today.machine);
+        Ok(Report { corpora: self.corpora, ..today })
+    }
+
+    /// Adds what was measured of a corpus, in place of what was before.
+    pub fn put(&mut self, measured: CorpusReport) {
+        match self.corpora.iter_mut().find(|known| known.corpus == measured.corpus) {
+            Some(known) => *known = measured,
+            None => self.corpora.push(measured),
+        }
+    }
+
     /// What was measured on `machine`, today.
     pub fn new(machine: Machine) -> Report {
         let date = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
