@@ -44,9 +44,10 @@ enum What {
         #[arg(default_value = "rocksdb")]
         corpus: Corpus,
     },
-    /// Replay the jobs of PROFILE, which `thinfarm backend --profile` wrote or `record` printed.
+    /// Replay jobs on 8 to 256 cores.
     Replay {
-        profile: PathBuf,
+        /// What `thinfarm backend --profile` wrote or `record` printed [default: the kernel's].
+        profile: Option<PathBuf>,
         /// A profile of an earlier run of the same jobs: what was learnt from it orders them.
         #[arg(long, value_name = "PROFILE")]
         earlier: Option<PathBuf>,
@@ -69,12 +70,13 @@ fn run(arguments: &Arguments) -> Result<()> {
     let measured = match &arguments.what {
         None => json!({
             "run": real::measure(Corpus::RocksDb)?,
-            "replay": replay::replay(&Recorded::parse(include_str!("kernel.costs"))?, None)?,
+            "replay": replay::replay(&kernel()?, None)?,
         }),
         Some(What::Run { corpus }) => json!({ "run": real::measure(*corpus)? }),
         Some(What::Replay { profile, earlier }) => {
             let earlier = earlier.as_deref().map(read).transpose()?;
-            json!({ "replay": replay::replay(&read(profile)?, earlier.as_deref())? })
+            let jobs = profile.as_deref().map_or_else(kernel, read)?;
+            json!({ "replay": replay::replay(&jobs, earlier.as_deref())? })
         }
         Some(What::Record { profile }) => {
             print!("{}", recorded::text(&read(profile)?));
@@ -86,4 +88,8 @@ fn run(arguments: &Arguments) -> Result<()> {
             .with_context(|| format!("cannot write {}", path.display())),
         None => Ok(()),
     }
+}
+
+fn kernel() -> Result<Vec<Recorded>> {
+    Recorded::parse(include_str!("kernel.costs"))
 }
