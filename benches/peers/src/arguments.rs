@@ -31,7 +31,7 @@ pub struct Arguments {
     /// Where to write all that was measured; a chart goes beside it [default: target/bench/bench.json].
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Keep what that file has of other corpora, measured on the same machine with the same programs.
+    /// Keep what that file has of other corpora, if it is of today, this machine and the same versions of programs.
     #[arg(long)]
     pub again: bool,
     /// Measure nothing: write what FILE says [default: as --json] into README.md, and its chart to benches/chart.svg.

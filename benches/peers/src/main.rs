@@ -45,7 +45,7 @@ fn measure_all(arguments: &Arguments) -> Result<()> {
     let programs = Programs { toolchain: Toolchain::find()?, thinfarm: thinfarm_program()? };
     let mut report = Report::new(Machine::describe(&programs.toolchain, &programs.thinfarm)?);
     if arguments.again {
-        report = Report::read(&arguments.json())?.again(report)?;
+        report.keep(Report::read(&arguments.json())?)?;
     }
     println!("{}: {}\n", report.date, report.machine);
     for corpus in arguments.corpora() {

@@ -102,13 +102,15 @@ pub struct Compiled {
 }
 
 impl Report {
-    /// This report, to be taken up by an empty one of today.
+    /// Keeps what `earlier` has of all corpora.
     ///
     /// # Errors
-    /// The machine is another, or the programs.
-    pub fn again(self, today: Report) -> Result<Report> {
-        ensure!(self.machine == today.machine, "measured on {}, and this is {}", self.machine, today.machine);
-        Ok(Report { corpora: self.corpora, ..today })
+    /// It is of another day, machine or version of a program: a report names one of each.
+    pub fn keep(&mut self, earlier: Report) -> Result<()> {
+        ensure!(self.date == earlier.date, "what is to be kept is of {}", earlier.date);
+        ensure!(self.machine == earlier.machine, "what is to be kept was measured on {}", earlier.machine);
+        self.corpora = earlier.corpora;
+        Ok(())
     }
 
     /// Adds what was measured of a corpus, in place of what was before.
@@ -196,5 +198,20 @@ mod tests {
         assert!(error.contains("has format 3") && error.contains("measure again"), "{error}");
         let error = Report::read(&dir.path().join("none.json")).unwrap_err().to_string();
         assert!(error.contains("none.json") && error.contains("make bench"), "{error}");
+    }
+
+    #[test]
+    fn a_corpus_measured_again_takes_the_place_of_the_first() {
+        let measured = |corpus, seconds| sample::corpus(corpus, &[&[(Way::Lld, seconds)]]);
+        let first = || sample::report(vec![measured("zstd", 1.0), measured("tiny", 2.0)]);
+        let mut report = sample::report(Vec::new());
+        report.keep(first()).unwrap();
+        report.put(measured("zstd", 3.0));
+        report.put(measured("kernel", 4.0));
+        assert_eq!(report.corpora, [measured("zstd", 3.0), measured("tiny", 2.0), measured("kernel", 4.0)]);
+
+        assert!(report.keep(Report { date: "2026-02-01".to_owned(), ..first() }).is_err());
+        let machine = Machine { cores: 3, ..first().machine };
+        assert!(report.keep(Report { machine, ..first() }).is_err());
     }
 }
