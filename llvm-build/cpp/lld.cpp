@@ -28,6 +28,7 @@
 #include "llvm/Transforms/IPO/FunctionImport.h"
 
 #include <cstdlib>
+#include <functional>
 
 using namespace llvm;
 
@@ -143,7 +144,7 @@ public:
     Jobs.push_back(std::move(Job));
     Modules.push_back({Id, &ImportList});
     if (EmitsIndexFiles)
-      BackendThreadPool.async([this, Id, &ImportList] {
+      run([this, Id, &ImportList] {
         if (Error E = emitFiles(ImportList, Id, Id.str()))
           keep(std::move(E));
       });
@@ -158,7 +159,7 @@ public:
       return E;
     putIdsIntoIndex(CombinedIndex);
     for (size_t I = 0; I < Jobs.size(); ++I)
-      BackendThreadPool.async([this, I] { write(Modules[I], Jobs[I].index); });
+      run([this, I] { write(Modules[I], Jobs[I].index); });
     if (Error E = ThinBackendProc::wait())
       return E;
     rust::Vec<LinkObject> Objects;
@@ -177,6 +178,14 @@ private:
     StringRef Id;
     const FunctionImporter::ImportMapTy *Imports;
   };
+
+  // One thread is this one: where a process may have few, the next may not be there.
+  void run(std::function<void()> Work) {
+    if (getThreadCount() == 1)
+      Work();
+    else
+      BackendThreadPool.async(std::move(Work));
+  }
 
   void write(const Importing &Module, rust::Vec<uint8_t> &Index) {
     ModuleToSummariesForIndexTy ById, Summaries;
