@@ -243,7 +243,7 @@ fn every_bit_of_an_index() {
     assert_eq!(cache.key(&job, true), Ok(key));
     let compiled = |job: &Job| {
         let made = backend::run(job, &Modules::default()).ok()?;
-        made.object.bytes(&job.output).map(|bytes| bytes.into_owned())
+        made.object.bytes(job).map(|bytes| bytes.into_owned())
     };
     let (mut unnoticed, mut changed) = (0, 0);
     let work = || {
