@@ -19,6 +19,8 @@ mod lld;
 mod mapped;
 mod mappings;
 mod process;
+#[cfg(not(feature = "dynamic-llvm"))]
+pub mod replaced;
 
 pub use backend::{Compiled, Failure, compile_with_clang_action, compile_with_thin_backend};
 pub use bitcode::{Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, index_meaning, is_native_object};

@@ -186,14 +186,14 @@ impl CompileCommands {
     pub fn command(
         &self,
         wanted: Wanted<'_>,
-        source_file: impl FnOnce() -> Option<String>,
+        source_file: impl FnOnce() -> Result<Option<String>, SourceError>,
     ) -> Result<Option<Kept>, SourceError> {
         if let Some(object) = wanted.object
             && let Some(position) = self.by_output(object)
         {
             return Ok(self.kept(position));
         }
-        let Some(source_file) = source_file() else { return Ok(None) };
+        let Some(source_file) = source_file()? else { return Ok(None) };
         let compiling = self.by_source.get(&clean(&source_file)).map_or(&[][..], Vec::as_slice);
         let candidates: Vec<usize> =
             compiling.iter().copied().filter(|&position| self.may_have_made(position, wanted)).collect();
