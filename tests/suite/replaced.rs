@@ -9,7 +9,10 @@ use thinfarm_corpora::{Corpus, Toolchain, compile, default_jobs, products_dir};
 
 /// How much `make fuzz` does, times what `make test` does.
 fn much() -> u64 {
-    env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).map_or(1, |cases: u64| cases / 256 + 1)
+    env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .map_or(1, |cases: u64| cases / 256 + 1)
 }
 
 /// Of another random number each day it is run with more.
