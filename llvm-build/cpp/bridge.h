@@ -39,7 +39,7 @@ public:
       : Id(std::move(Id)), Buffer(Bitcode, this->Id), Embedded(Embedded) {}
 
   ModuleFacts facts() const;
-  ModuleRecord record() const;
+  ModuleRecord record(rust::String &Error) const;
   rust::Vec<rust::String> assembly(rust::String &Error) const;
   rust::Slice<const uint8_t> bytes() const {
     return {reinterpret_cast<const uint8_t *>(Buffer.getBufferStart()), Buffer.getBufferSize()};

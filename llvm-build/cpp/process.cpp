@@ -3,6 +3,7 @@
 #include "bridge.h"
 #include "guard.h"
 #include "llvm-build/src/bridge.rs.h"
+#include "originals.h"
 
 #include "clang/Basic/Version.h"
 #include "llvm/InitializePasses.h"
@@ -35,6 +36,12 @@ static void onFatalError(void *, const char *Reason, bool) {
 void initialize() {
   static std::once_flag Once;
   std::call_once(Once, [] {
+#ifdef THINFARM_STATIC_LLVM
+    linkAsmRegisters();
+    linkPassRegistry();
+    linkProcessorFeatures();
+    linkReadRecord();
+#endif
     InitializeAllTargetInfos();
     InitializeAllTargets();
     InitializeAllTargetMCs();

@@ -287,8 +287,6 @@ pub(crate) mod ffi {
         pie_level: u32,
         /// LLVM's name of the code model the module asks for; empty without.
         code_model: String,
-        /// Why nothing could be read; empty if it could.
-        error: String,
     }
 
     /// A function or variable count and the modules an index imports from.
@@ -463,7 +461,7 @@ pub(crate) mod ffi {
 
         fn open_bitcode(bytes: &[u8], id: &str, error: &mut String) -> UniquePtr<BitcodeModule>;
         fn facts(self: &BitcodeModule) -> ModuleFacts;
-        fn record(self: &BitcodeModule) -> ModuleRecord;
+        fn record(self: &BitcodeModule, error: &mut String) -> ModuleRecord;
         /// Inline assembly with a directive that may read a file.
         fn assembly(self: &BitcodeModule, error: &mut String) -> Vec<String>;
         fn bytes(self: &BitcodeModule) -> &[u8];

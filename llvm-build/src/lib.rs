@@ -19,6 +19,9 @@ mod lld;
 mod mapped;
 mod mappings;
 mod process;
+#[cfg(not(feature = "dynamic-llvm"))]
+pub mod replaced;
+mod variants;
 
 pub use backend::{Compiled, Failure, compile_with_clang_action, compile_with_thin_backend};
 pub use bitcode::{Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, index_meaning, is_native_object};
@@ -39,3 +42,4 @@ pub use process::{
     LLVM_MAJOR, build_bindir, build_version, clang_version, initialize, llvm_version, set_llvm_args,
     set_trust_debug_info, targets,
 };
+pub use variants::chosen_variants;
