@@ -51,9 +51,11 @@ fn measure(toolchain: &Toolchain, name: &str, sources: &Sources) -> Result<()> {
     let _ = fs::remove_file(&linker);
     std::os::unix::fs::symlink(&thinfarm, &linker)?;
     let ours = format!("--ld-path={}", linker.display());
-    link(&[&ours, "-Wl,--lto-obj-path=whole.o", "-o", "whole"], &modules)?;
+    link(&[&ours, "-o", "whole"], &modules)?;
     link(&["-o", "lld"], &modules)?;
     ensure!(fs::read(dir.join("whole"))? == fs::read(dir.join("lld"))?, "{name} is not what ld.lld links");
+
+    link(&[&ours, "-Wl,--lto-obj-path=whole.o", "-o", "unused"], &modules)?;
 
     link(&["-Wl,--thinlto-index-only=list", "-o", "unused"], &modules)?;
     Invocation::new(&thinfarm, &dir)

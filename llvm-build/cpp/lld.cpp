@@ -29,6 +29,7 @@
 #include "llvm/Transforms/IPO/FunctionImport.h"
 
 #include <cstdlib>
+#include <functional>
 #include <type_traits>
 
 using namespace llvm;
@@ -145,7 +146,7 @@ public:
     Jobs.push_back(std::move(Job));
     Modules.push_back({Id, &ImportList});
     if (EmitsIndexFiles)
-      BackendThreadPool.async([this, Id, &ImportList] {
+      run([this, Id, &ImportList] {
         if (Error E = emitFiles(ImportList, Id, Id.str()))
           keep(std::move(E));
       });
@@ -161,7 +162,7 @@ public:
     putIdsIntoIndex(CombinedIndex);
     const ReferencedSymbols Referenced(CombinedIndex);
     for (size_t I = 0; I < Jobs.size(); ++I)
-      BackendThreadPool.async([&, I] { write(Modules[I], Referenced, Jobs[I].index); });
+      run([&, I] { write(Modules[I], Referenced, Jobs[I].index); });
     if (Error E = ThinBackendProc::wait())
       return E;
     rust::Vec<LinkObject> Objects;
@@ -181,7 +182,16 @@ private:
     const FunctionImporter::ImportMapTy *Imports;
   };
 
-  void write(const Importing &Module, const ReferencedSymbols &Referenced, rust::Vec<uint8_t> &Index) {
+  // One thread is this one: where a process may have few, the next may not be there.
+  void run(std::function<void()> Work) {
+    if (getThreadCount() == 1)
+      Work();
+    else
+      BackendThreadPool.async(std::move(Work));
+  }
+
+  void write(const Importing &Module, const ReferencedSymbols &Referenced,
+             rust::Vec<uint8_t> &Index) {
     ModuleToSummariesForIndexTy ById, Summaries;
     GVSummaryPtrSet Declarations;
     gatherImportedSummariesForModule(Module.Id, ModuleToDefinedGVSummaries, *Module.Imports, ById,

@@ -39,7 +39,7 @@ pub use lld::{Backends, exit_as_lld, expand_response_files, link};
 pub use mapped::Mapped;
 pub use mappings::release_read_mappings;
 pub use process::{
-    LLVM_MAJOR, build_bindir, build_version, clang_version, initialize, llvm_version, set_llvm_args,
-    set_trust_debug_info, targets,
+    LLVM_MAJOR, build_bindir, build_version, clang_version, executed_path, initialize, llvm_version,
+    set_llvm_args, set_trust_debug_info, targets,
 };
 pub use variants::chosen_variants;

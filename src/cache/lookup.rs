@@ -87,7 +87,7 @@ impl<'a> Lookup<'a> {
             Object::WrittenByWorker(_) if !self.trusts_workers => return Err(Uncacheable::OtherProgram),
             Object::Compiled(_) if !read.is_unchanged(job) => return Err(Uncacheable::Changed),
             Object::WrittenByWorker(_) if !read.is_the_same_anew(job) => return Err(Uncacheable::Changed),
-            object => object.bytes(&job.output).ok_or(Uncacheable::Changed)?,
+            object => object.bytes(job).ok_or(Uncacheable::Changed)?,
         };
         if read.modules.iter().any(|source| made.done.diagnostics.contains(&source.id)) {
             return Err(Uncacheable::Diagnostics);
@@ -116,7 +116,7 @@ fn place(mut entry: Entry, job: &Job) -> io::Result<JobDone> {
         Some(held) => {
             match entry.map() {
                 Some(object) => held.put_mapped(object)?,
-                None => held.put(&entry.object()?)?,
+                None => held.put(entry.object()?)?,
             }
             entry.object_size()
         }

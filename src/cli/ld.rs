@@ -1,7 +1,7 @@
 //! `ld.thinfarm`: a linker with lld's command line, for any build.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use super::option_args::{SourceArgs, warn_of_missing};
 use super::progress::Progress;
 use super::run_args::{RunArgs, verify};
 use super::{cache_args, print, signals, telling};
-use crate::farm::Farm;
+use crate::farm::{Farm, available_cores};
 use crate::link::{self, Arguments, Backends, Settings, Told, exit_as_lld};
 use crate::options::{SourceName, Sources};
 use crate::plan::Plan;
@@ -74,12 +74,18 @@ pub(super) fn command() -> clap::Command {
 const JOBS: &str = "Jobs to run at once [default: as --thinlto-jobs or --threads say, else the cores this process \
      may use]";
 
+/// Threads of a link that are there beside those of lld, or of the farm: for signals, leave, and each worker.
+const THREADS_BESIDE: usize = 8;
+
+/// What lld is told where no thread can be started.
+const ONE_THREAD: [&str; 2] = ["--threads=1", "--thinlto-jobs=1"];
+
 /// Runs the linker if this program is called as one.
 pub(super) fn run_if_called() -> Option<ExitCode> {
     let mut args = env::args_os();
     let program = args.next()?;
     (Path::new(&program).file_name() == Some(OsStr::new(NAME))).then(|| {
-        let args = Arguments::sort(args);
+        let mut args = Arguments::sort(args);
         // As clap does: --help is an answer, anything else an error with status 2.
         let linker = command()
             .try_get_matches_from(&args.own)
@@ -88,7 +94,7 @@ pub(super) fn run_if_called() -> Option<ExitCode> {
         if linker.help {
             return print::answer(&command().render_help().ansi().to_string());
         }
-        match linker.link(&args) {
+        match linker.link(&mut args) {
             Ok(linked) => exit_as_lld(i32::from(!linked)),
             Err(reason) => {
                 print::error(&reason);
@@ -99,8 +105,13 @@ pub(super) fn run_if_called() -> Option<ExitCode> {
 }
 
 impl Linker {
-    fn link(&self, args: &Arguments) -> Result<bool, String> {
-        let farm = self.run.farm_of_linker().cache(self.run.cache.open(&self.sources)?);
+    fn link(&self, args: &mut Arguments) -> Result<bool, String> {
+        let mut farm = self.run.farm_of_linker().cache(self.run.cache.open(&self.sources)?);
+        let is_alone = link::are_scarce(available_cores().get() + THREADS_BESIDE);
+        if is_alone {
+            farm = farm.no_threads();
+            args.lld.extend(ONE_THREAD.map(OsString::from));
+        }
         let settings = Settings {
             farm: farm.clone(),
             sources: self.sources.ask(Sources::given(Vec::new()), &SourceName::OWN)?,
@@ -112,11 +123,12 @@ impl Linker {
         let mut backends = Backends::new(settings, args, |told| hearing.hear(told));
         let directory = backends.directory();
         let watched = farm.clone();
-        signals::watch(move || {
-            watched.abandon();
-            directory.remove();
-        })
-        .map_err(|error| format!("cannot watch for signals: {error}"))?;
+        if !is_alone {
+            signals::watch(move || {
+                watched.abandon();
+                directory.remove();
+            });
+        }
         let linked = link::run(NAME, args, &mut backends);
         if args.asks_who() {
             // After lld's line: build systems look at the first. libtool looks at all, and takes a version that

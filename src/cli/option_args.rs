@@ -1,11 +1,12 @@
 //! The arguments that say where options come from, the same for every subcommand that compiles.
 
 use std::path::PathBuf;
+use std::sync::Once;
 
 use clap::{Args, ValueEnum};
 
 use super::print;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::options::{MissingOptions, SourceName, Sources};
 
 #[derive(Debug, Args)]
@@ -62,13 +63,23 @@ impl OptionArgs {
 }
 
 impl SourceArgs {
-    /// The configuration that was named, or that which is found.
+    /// The configuration that was named, or that which is found. One that somebody else may have written is left
+    /// alone, with a warning.
     pub(super) fn configuration(&self) -> Result<Config, String> {
+        static WARNED: Once = Once::new();
         let config = match &self.config {
-            Some(path) => Some(Config::read(path).map_err(|error| error.to_string())?),
-            None => Config::find().map_err(|error| error.to_string())?,
+            Some(path) => Config::read(path).map(Some),
+            None => Config::find(),
         };
-        Ok(config.unwrap_or_default())
+        match config {
+            Ok(config) => Ok(config.unwrap_or_default()),
+            Err(error @ ConfigError::Untrusted { .. }) => {
+                // It is looked for by several.
+                WARNED.call_once(|| print::warning(&format_args!("{error} ({NAMES_IT})")));
+                Ok(Config::default())
+            }
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// `sources`, asking before the options they have those that were named, on the command line or in the
@@ -92,6 +103,9 @@ impl SourceArgs {
 fn default_policy(names: &[SourceName]) -> MissingOptions {
     if names.contains(&SourceName::Kbuild) { MissingOptions::Error } else { MissingOptions::Warn }
 }
+
+/// How a file is named: as an option of commands, of the linker, and as its variable.
+const NAMES_IT: &str = "--config FILE; of ld.thinfarm --thinfarm-config=FILE or THINFARM_CONFIG";
 
 /// The option of commands that decides about modules that no source knows.
 pub(super) const MISSING: &str = "--missing-options";

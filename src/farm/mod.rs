@@ -52,6 +52,7 @@ pub struct Farm {
     cache: Option<Cache>,
     memory_budget: Option<u64>,
     costs: Option<Costs>,
+    no_threads: bool,
     children: Arc<Children>,
 }
 
@@ -68,6 +69,7 @@ impl Default for Farm {
             cache: None,
             memory_budget: None,
             costs: None,
+            no_threads: false,
             children: Arc::default(),
         }
     }
@@ -140,6 +142,20 @@ impl Farm {
         Self { costs, ..self }
     }
 
+    /// Runs jobs on the thread that calls [`Farm::run`] and no other, which needs a stack for LLVM: where a process may
+    /// have few threads and needs those for something else. A farm does so by itself if it can start none.
+    #[must_use]
+    pub fn no_threads(self) -> Self {
+        Self { no_threads: true, threads: NonZero::<usize>::MIN, jobserver: None, machine: None, ..self }
+    }
+
+    /// How many bytes of objects may be in memory until somebody reads them, an eighth of what jobs may claim. Of all
+    /// memory that is available at most a tenth: half of what the budget of jobs leaves.
+    pub fn memory_for_objects(&self) -> u64 {
+        let available = default_memory_budget();
+        self.budget().map_or(available, |budget| budget.min(available)) / 8
+    }
+
     /// Why the machine is not shared any more, although [`Farm::machine`] was to share it; the jobs go on.
     pub fn sharing_problem(&self) -> Option<String> {
         self.machine.as_ref().and_then(MachineShare::problem)
@@ -205,7 +221,6 @@ impl Farm {
         let children_may = self.worker_program.is_some();
         let turn = process::take_turn(plan, &modules, self.threads_without_leave(), children_may)?;
         let permits = Permits::of(self.jobserver.as_ref(), self.machine.as_ref());
-        let permits = permits.map_err(FarmError::Thread)?;
         let workers = self
             .worker_program
             .as_deref()
@@ -239,26 +254,27 @@ impl Farm {
             permits: &permits,
             start,
         };
-        let ran = thread::scope(|scope| {
-            for number in 0..threads.get() {
+        thread::scope(|scope| {
+            let start = |number: usize| {
                 let sender = sender.clone();
-                let spawned = thread::Builder::new()
-                    .name(format!("farm-{number}"))
-                    .stack_size(STACK_SIZE)
-                    .spawn_scoped(scope, move || run.work(&sender));
-                if let Err(error) = spawned {
-                    queue.stop();
-                    return Err(FarmError::Thread(error));
-                }
-            }
-            drop(sender);
-            listen(&Event::Began { jobs: plan.jobs.len(), threads: threads.get() });
+                let thread = thread::Builder::new().name(format!("farm-{number}")).stack_size(STACK_SIZE);
+                thread.spawn_scoped(scope, move || run.work(&sender))
+            };
+            // As many as the system lets there be.
+            let threads = if self.no_threads { 0 } else { threads.get() };
+            let started = (0..threads).map_while(|number| start(number).ok()).count();
+            listen(&Event::Began { jobs: plan.jobs.len(), threads: started.max(1) });
             for (job, report) in plan.jobs.iter().zip(&reports) {
                 if let Some(report) = report {
                     listen(&Event::Started { job });
                     listen(&Event::Finished { job, report });
                 }
             }
+            if started == 0 {
+                // What is to be heard of it is heard afterwards.
+                run.work(&sender);
+            }
+            drop(sender);
             for message in receiver {
                 match message {
                     Message::Started(position) => listen(&Event::Started { job: &plan.jobs[position] }),
@@ -268,10 +284,8 @@ impl Farm {
                     }
                 }
             }
-            Ok(())
         });
         let usage = self.children.dismiss().and(before.until_now());
-        ran?;
         let wall = start.elapsed();
         let learnt = costs.map_or(Ok(()), |costs| costs.learn(plan, &reports));
         let mut report = Report::new(plan, reports, started, wall, usage, threads);

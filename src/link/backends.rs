@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::{fmt, fs, io, mem};
+use std::sync::Arc;
+use std::{fmt, fs, mem};
 
 use llvm_build::{LinkConfig, LinkJob, LinkObject, release_read_mappings};
-use tempfile::TempDir;
 
-use super::Arguments;
+use super::{Arguments, Directory};
 use crate::cache::{Cache, CacheError};
 use crate::farm::{self, Event, Farm};
 use crate::options::{LinkLine, Resolver, Sources};
@@ -72,29 +71,6 @@ impl fmt::Debug for Backends<'_> {
     }
 }
 
-/// The directory of the objects of a link, and of what else jobs need files for, while there is one.
-#[derive(Clone, Debug, Default)]
-pub struct Directory(Arc<Mutex<Option<TempDir>>>);
-
-impl Directory {
-    /// Removes it with all that is in it: also for a process that is about to end, from any of its threads.
-    pub fn remove(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-
-    fn path(&self) -> Option<PathBuf> {
-        let directory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        directory.as_ref().map(|directory| directory.path().to_owned())
-    }
-
-    fn create(&self) -> io::Result<PathBuf> {
-        let made = tempfile::Builder::new().prefix("thinfarm-link-").tempdir()?;
-        let path = made.path().to_owned();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
-        Ok(path)
-    }
-}
-
 impl<'a> Backends<'a> {
     /// Backends of the link that `args` ask for, which tell `listen` what they do. An error that it returns fails
     /// the link.
@@ -109,13 +85,13 @@ impl<'a> Backends<'a> {
             emits_llvm: args.emits_llvm(),
             line: None,
             is_whole: true,
-            directory: Directory::default(),
+            directory: Directory::of_link(args.output()),
             dwo_directory: PathBuf::new(),
             listen: Box::new(listen),
         }
     }
 
-    /// Where objects are until lld has them.
+    /// Where files are that jobs need, if any does.
     pub fn directory(&self) -> Directory {
         self.directory.clone()
     }
@@ -187,14 +163,7 @@ impl llvm_build::Backends for Backends<'_> {
             fs::create_dir_all(&config.dwo_directory)
                 .map_err(|error| format!("cannot create {}: {error}", config.dwo_directory))?;
         }
-        let created = self.directory.create();
-        created.map(Some).map_err(|error| {
-            let place = std::env::temp_dir();
-            format!(
-                "cannot make a directory for objects in {}: {error}; TMPDIR names another",
-                place.display()
-            )
-        })
+        Ok(Some(self.directory.path().to_owned()))
     }
 
     fn compile(&mut self, jobs: Vec<LinkJob>) -> Result<Vec<LinkObject>, String> {
@@ -203,14 +172,14 @@ impl llvm_build::Backends for Backends<'_> {
             Some(line) => sources.with_link(line),
             None => sources,
         };
-        let directory = self.directory.path().ok_or("the directory of the link is gone")?;
+        let directory = self.directory.path().to_owned();
         let mut plan = self.plan(&mut sources, &jobs, &directory)?;
         let mut asked = Asked::new(jobs, &directory);
         if !self.dwo_directory.as_os_str().is_empty() {
             split_dwarf(&mut plan, &mut asked, &self.dwo_directory);
         }
-        hold(&mut plan, &mut asked, directory.join("objects"))
-            .map_err(|error| format!("cannot write to {}: {error}", directory.display()))?;
+        let places = self.directory.places().iter().cloned();
+        hold(&mut plan, &mut asked, Spool::new(farm.memory_for_objects(), places));
         (self.listen)(&Told::Planned(&plan, &sources))?;
         // Jobs map what they read themselves, and of modules lld only needs the names of symbols from now on.
         drop(sources);
@@ -265,13 +234,12 @@ fn split_dwarf(plan: &mut Plan, asked: &mut Asked, directory: &Path) {
 }
 
 /// Gives the jobs of `plan` their indexes, and a `spool` for their objects.
-fn hold(plan: &mut Plan, asked: &mut Asked, spool: PathBuf) -> io::Result<()> {
-    let spool = Arc::new(Spool::create(spool)?);
+fn hold(plan: &mut Plan, asked: &mut Asked, spool: Spool) {
+    let spool = Arc::new(spool);
     for job in &mut plan.jobs {
         let index = mem::take(&mut asked.get(job).index);
         job.held = Some(Arc::new(Held::new(index, spool.clone())));
     }
-    Ok(())
 }
 
 /// What lld gets for the job it `asked` for.

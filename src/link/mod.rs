@@ -6,10 +6,14 @@
 
 mod arguments;
 mod backends;
+mod directory;
+mod threads;
 
 pub use arguments::Arguments;
 pub use backends::{Backends, Settings, Told};
+pub use directory::Directory;
 pub use llvm_build::exit_as_lld;
+pub use threads::are_scarce;
 
 use std::ffi::OsString;
 

@@ -135,5 +135,8 @@ fn a_module_that_is_a_native_object_to_us() {
     let said = linkers.ours(&args);
     // The objects of the other modules are not shifted into its place.
     assert!(!said.is_success() && !linkers.path("x.so").exists(), "{said}");
-    assert!(said.stderr.contains("lib.a(area.o at 76): lld read bitcode of this name, but the file is a native"), "{said}");
+    assert!(
+        said.stderr.contains("lib.a(area.o at 76): lld read bitcode of this name, but the file is a native"),
+        "{said}"
+    );
 }

@@ -34,6 +34,7 @@ mod link_odd_paths;
 mod link_own_options;
 mod link_products;
 mod link_referenced;
+mod link_sandbox;
 mod link_settings;
 mod link_symbols;
 mod llvm_sets;

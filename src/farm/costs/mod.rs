@@ -11,11 +11,10 @@ use std::path::Path;
 
 use history::{Entry, History, Key};
 pub use model::predict_by_size;
-use rayon::ThreadPoolBuilder;
-use rayon::prelude::*;
 
 use crate::backend;
 use crate::input::Location;
+use crate::parallel;
 use crate::plan::{Job, Plan};
 use crate::report::JobReport;
 
@@ -95,13 +94,9 @@ impl From<Entry> for Prediction {
 
 /// What jobs cost as far as modules tell, and indexes where it is `worth` reading one.
 fn by_size(plan: &Plan, worth: impl Fn(usize) -> bool + Sync, threads: NonZero<usize>) -> Vec<Prediction> {
-    let predict = |(position, job): (usize, &Job)| {
+    parallel::map(threads, &plan.jobs, |position, job| {
         predict_by_size(job.size, || worth(position).then(|| backend::instructions(job)).flatten())
-    };
-    match ThreadPoolBuilder::new().num_threads(threads.get()).build() {
-        Ok(pool) => pool.install(|| plan.jobs.par_iter().enumerate().map(predict).collect()),
-        Err(_) => plan.jobs.iter().enumerate().map(predict).collect(),
-    }
+    })
 }
 
 /// Whether the entry can be of the job as it is now: one of a module that is twice as large, or half, is of another

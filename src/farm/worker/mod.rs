@@ -17,8 +17,6 @@ use child::{Child, Unready};
 use protocol::Hello;
 pub use serve::serve;
 
-use llvm_build::OpenError;
-
 use crate::backend::{self, JobError, Made};
 use crate::plan::{Job, Plan};
 
@@ -59,7 +57,6 @@ impl<'a> Workers<'a> {
 
     /// Runs `job` in the child that has its options.
     pub(super) fn run(&self, job: &Job) -> Result<Made, JobError> {
-        job.write_index().map_err(|error| backend::unreadable_index(job, OpenError::Io(error)))?;
         self.child(job.llvm_args()).and_then(|child| child.run(job)).unwrap_or_else(|reason| {
             if !self.children.are_abandoned() {
                 backend::discard_outputs(job);
