@@ -276,6 +276,7 @@ run_thin_backend(const BitcodeModule &Module, std::unique_ptr<SummaryIndex> Inde
   if (!Guard.Error.empty()) {
     Result->Error = Guard.Error;
     Result->Crashed = Guard.Crashed;
+    Result->Doing = Guard.Doing;
     (void)Context.release();
     (void)Index.release();
   }

@@ -13,12 +13,14 @@ mod bitcode;
 mod bridge;
 mod cache_pruning;
 mod command;
+mod crash;
 mod heap;
 mod jobserver;
 mod lld;
 mod mapped;
 mod mappings;
 mod process;
+mod rescue;
 
 pub use backend::{Compiled, Failure, compile_with_clang_action, compile_with_thin_backend};
 pub use bitcode::{Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, index_meaning, is_native_object};
@@ -30,6 +32,7 @@ pub use cache_pruning::{CachePruningPolicy, prune_cache};
 pub use command::{
     BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, backend_flags, drive, option_groups, parse_cc1,
 };
+pub use crash::{clear_up_after_crash, describe_program, remove_files_of_llvm};
 pub use heap::ThreadPeak;
 pub use jobserver::inherited_jobserver;
 pub use lld::{Backends, exit_as_lld, expand_response_files, link};
@@ -39,3 +42,4 @@ pub use process::{
     LLVM_MAJOR, build_bindir, build_version, clang_version, initialize, llvm_version, set_llvm_args,
     set_trust_debug_info, targets,
 };
+pub use rescue::{JobThread, has_crashed};

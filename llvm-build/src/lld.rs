@@ -85,6 +85,6 @@ pub fn exit_as_lld(code: i32) -> ! {
     unreachable!("lld has ended the process")
 }
 
-fn arguments(args: &[OsString]) -> Vec<Argument> {
+pub(crate) fn arguments(args: &[OsString]) -> Vec<Argument> {
     args.iter().map(|arg| Argument { bytes: OsStr::as_bytes(arg).to_vec() }).collect()
 }

@@ -90,6 +90,8 @@ struct Jobs {
     waiting: HashMap<u64, Waiting>,
     /// No answer will come.
     over: bool,
+    /// LLVM has crashed in it: it finishes what it has.
+    crashed: bool,
 }
 
 #[derive(Debug)]
@@ -160,7 +162,8 @@ impl Child {
 
     /// Whether it can be given jobs.
     pub(super) fn is_alive(&self) -> bool {
-        !lock(&self.jobs).over
+        let jobs = lock(&self.jobs);
+        !jobs.over && !jobs.crashed
     }
 
     /// Sends it `job` and waits for the result, or for its end and what that was.
@@ -196,7 +199,12 @@ impl Child {
                 Ok(Some(Answer::Ready)) => drop(ready.send(Ok(()))),
                 Ok(Some(Answer::Refused(reason))) => drop(ready.send(Err(reason))),
                 Ok(Some(Answer::Done { id, result, object })) => {
-                    if let Some(waiting) = lock(&self.jobs).waiting.remove(&id) {
+                    let waiting = {
+                        let mut jobs = lock(&self.jobs);
+                        jobs.crashed |= result.as_ref().is_err_and(|failed| failed.is_crash);
+                        jobs.waiting.remove(&id)
+                    };
+                    if let Some(waiting) = waiting {
                         let object = object.map_or(Object::WrittenByClang, Object::WrittenByWorker);
                         let _ = waiting.result.send(result.map(|done| Made { done, object }));
                     }

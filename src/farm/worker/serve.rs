@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::os::fd::AsFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -12,8 +11,8 @@ use signal_hook::low_level;
 
 use super::build;
 use super::protocol::{self, Answer, Failed, Hello, Request};
-use crate::backend::{self, JobError, abandon_outputs};
-use crate::farm::{STACK_SIZE, process};
+use crate::backend::{self, abandon_outputs};
+use crate::farm::{STACK_SIZE, panicking, process};
 use crate::input::Modules;
 
 /// Runs jobs for the farm at the other end of standard input until it needs no more, and then returns. If it
@@ -73,14 +72,10 @@ impl Worker {
 
     fn run(&self, request: &Request) {
         let job = &request.job;
-        let result = catch_unwind(AssertUnwindSafe(|| backend::run(job, &self.modules)));
-        let (result, object) = match result {
-            Ok(Ok(made)) => (Ok(made.done), made.object.hash()),
-            Ok(Err(error)) => (Err(Failed::from(error)), None),
-            Err(_) => {
-                let error = JobError::NoWorker { module: job.module.clone(), reason: "panicked".to_owned() };
-                (Err(Failed::from(error)), None)
-            }
+        let made = panicking::as_error(job, || backend::run(job, &self.modules)).flatten();
+        let (result, object) = match made {
+            Ok(made) => (Ok(made.done), made.object.hash()),
+            Err(error) => (Err(Failed::from(error)), None),
         };
         self.running.fetch_sub(1, Ordering::Relaxed);
         // A farm that is gone has hung up too, which ends this process.
