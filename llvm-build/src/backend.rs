@@ -59,7 +59,7 @@ impl Compiled {
             rescue::after_crash();
         }
         Err(Failure {
-            reason: raw.error(),
+            reason: raw.error().trim_end().to_owned(),
             diagnostics: raw.diagnostics(),
             warnings: raw.warnings(),
             errors: raw.errors(),
