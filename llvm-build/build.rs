@@ -16,6 +16,7 @@ const SOURCES: &[&str] = &[
     "cpp/bitcode.cpp",
     "cpp/cache_pruning.cpp",
     "cpp/clang_action.cpp",
+    "cpp/crash.cpp",
     "cpp/diagnostic_options.cpp",
     "cpp/diagnostics.cpp",
     "cpp/driver.cpp",
@@ -30,6 +31,7 @@ const SOURCES: &[&str] = &[
     "cpp/process.cpp",
     "cpp/recorded.cpp",
     "cpp/referenced_symbols.cpp",
+    "cpp/rescue.cpp",
     "cpp/thin_backend.cpp",
 ];
 

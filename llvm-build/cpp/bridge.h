@@ -118,4 +118,6 @@ void exit_as_lld(int32_t Code);
 
 } // namespace thinfarm
 
+#include "crash.h"
+#include "rescue.h"
 #include "result.h"

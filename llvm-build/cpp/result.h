@@ -21,6 +21,7 @@ public:
   bool ok() const { return Error.empty(); }
   bool crashed() const { return Crashed; }
   rust::String error() const { return rust::String::lossy(Error); }
+  rust::String doing() const { return rust::String::lossy(Doing); }
   rust::String diagnostics() const { return rust::String::lossy(Diagnostics); }
   uint32_t warnings() const { return Warnings; }
   uint32_t errors() const { return Errors; }
@@ -33,6 +34,8 @@ public:
   std::string Error;
   // LLVM crashed: what its locks guarded can no longer be trusted.
   bool Crashed = false;
+  // What it was doing when it ended in the middle of something, a line each, the innermost first.
+  std::string Doing;
   // Warnings and errors as clang words them, a line or more each.
   std::string Diagnostics;
   uint32_t Warnings = 0;

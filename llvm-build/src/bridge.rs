@@ -3,6 +3,7 @@
 
 use crate::lld::LinkBackends;
 use crate::mapped::Mapped;
+use crate::process::llvm_programs;
 
 #[cxx::bridge(namespace = "thinfarm")]
 #[allow(clippy::too_many_arguments)]
@@ -409,6 +410,9 @@ pub(crate) mod ffi {
         /// The same bytes, for whoever keeps them.
         fn share(self: &Mapped) -> Box<Mapped>;
 
+        /// The directory of the linked LLVM's programs.
+        fn llvm_programs() -> &'static str;
+
         /// Who makes native objects for a link.
         type LinkBackends<'a>;
 
@@ -438,6 +442,23 @@ pub(crate) mod ffi {
 
         /// Registers every target and the crash handlers; idempotent.
         fn initialize();
+        /// What a crash tells besides what LLVM knows: the arguments of this program, and advice.
+        fn describe_program(args: &[Argument], advice: &str);
+        /// Returns when a crash is about to end the process, which waits for `crash_is_cleared_up`.
+        fn wait_for_crash();
+        fn crash_is_cleared_up();
+        /// Removes the outputs of lld and clang that are not whole.
+        fn remove_files_of_llvm();
+
+        /// The calling thread runs a job, until `unwatch_job_thread` is told the number returned.
+        fn watch_job_thread() -> u64;
+        fn unwatch_job_thread(id: u64);
+        /// LLVM has crashed in a job.
+        fn note_crash();
+        fn has_crashed() -> bool;
+        /// Ends jobs that have used no processor time in `patience` calls of this; whether there are jobs.
+        fn watch_jobs(patience: u32) -> bool;
+
         /// Applies `-mllvm` options; returns LLVM's complaint or an empty string.
         fn set_llvm_args(args: &[String]) -> String;
         /// Whether debug info of bitcode is taken as valid instead of verified on load.
@@ -509,6 +530,7 @@ pub(crate) mod ffi {
         fn ok(self: &BackendResult) -> bool;
         fn crashed(self: &BackendResult) -> bool;
         fn error(self: &BackendResult) -> String;
+        fn doing(self: &BackendResult) -> String;
         fn diagnostics(self: &BackendResult) -> String;
         fn warnings(self: &BackendResult) -> u32;
         fn errors(self: &BackendResult) -> u32;

@@ -13,6 +13,7 @@ mod bitcode;
 mod bridge;
 mod cache_pruning;
 mod command;
+mod crash;
 mod heap;
 mod jobserver;
 mod lld;
@@ -21,6 +22,7 @@ mod mappings;
 mod process;
 #[cfg(not(feature = "dynamic-llvm"))]
 pub mod replaced;
+mod rescue;
 mod variants;
 
 pub use backend::{Compiled, Failure, compile_with_clang_action, compile_with_thin_backend};
@@ -33,6 +35,7 @@ pub use cache_pruning::{CachePruningPolicy, prune_cache};
 pub use command::{
     BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, backend_flags, drive, option_groups, parse_cc1,
 };
+pub use crash::{clear_up_after_crash, describe_program, remove_files_of_llvm};
 pub use heap::ThreadPeak;
 pub use jobserver::inherited_jobserver;
 pub use lld::{Backends, exit_as_lld, expand_response_files, link};
@@ -42,4 +45,5 @@ pub use process::{
     LLVM_MAJOR, build_bindir, build_version, clang_version, executed_path, initialize, llvm_version,
     set_llvm_args, set_trust_debug_info, targets,
 };
+pub use rescue::{JobThread, has_crashed};
 pub use variants::chosen_variants;

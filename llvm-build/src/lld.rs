@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::{fmt, mem};
 
@@ -37,7 +38,7 @@ impl fmt::Debug for LinkBackends<'_> {
 
 impl LinkBackends<'_> {
     pub(crate) fn begin(&mut self, config: &LinkConfig) -> LinkBeginning {
-        match self.0.begin(config) {
+        match as_error(|| self.0.begin(config)) {
             Ok(Some(directory)) => {
                 let directory = directory.to_string_lossy().into_owned();
                 LinkBeginning { directory, ..LinkBeginning::default() }
@@ -48,7 +49,7 @@ impl LinkBackends<'_> {
     }
 
     pub(crate) fn compile(&mut self, jobs: &mut Vec<LinkJob>, objects: &mut Vec<LinkObject>) -> String {
-        match self.0.compile(mem::take(jobs)) {
+        match as_error(|| self.0.compile(mem::take(jobs))) {
             Ok(made) => {
                 *objects = made;
                 String::new()
@@ -60,6 +61,13 @@ impl LinkBackends<'_> {
     pub(crate) fn finish(&mut self) {
         self.0.finish();
     }
+}
+
+/// lld ends as after any error where a panic would end the process in the middle of it.
+fn as_error<T>(call: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
+        Err("a panic, which is a bug of this program, ended the ThinLTO backends".to_owned())
+    })
 }
 
 /// Links as `ld.lld` does, `args` being the program's name and lld's arguments, with `backends` at work where
@@ -85,6 +93,33 @@ pub fn exit_as_lld(code: i32) -> ! {
     unreachable!("lld has ended the process")
 }
 
-fn arguments(args: &[OsString]) -> Vec<Argument> {
+pub(crate) fn arguments(args: &[OsString]) -> Vec<Argument> {
     args.iter().map(|arg| Argument { bytes: OsStr::as_bytes(arg).to_vec() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Panicking;
+
+    impl Backends for Panicking {
+        fn begin(&mut self, _: &LinkConfig) -> Result<Option<PathBuf>, String> {
+            panic!("in the middle of lld")
+        }
+
+        fn compile(&mut self, _: Vec<LinkJob>) -> Result<Vec<LinkObject>, String> {
+            panic!("in the middle of lld")
+        }
+
+        fn finish(&mut self) {}
+    }
+
+    #[test]
+    fn a_panic_fails_the_link() {
+        let mut panicking = Panicking;
+        let mut backends = LinkBackends(&mut panicking);
+        assert!(backends.begin(&LinkConfig::default()).failure.contains("panic"));
+        assert!(backends.compile(&mut Vec::new(), &mut Vec::new()).contains("panic"));
+    }
 }

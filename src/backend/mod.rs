@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use blake3::Hash;
 use llvm_build::{
-    Compiled, Failure, Imports, Index, JobFiles, OpenError, StageTime, StageTimes, ThreadPeak,
+    Compiled, Failure, Imports, Index, JobFiles, JobThread, OpenError, StageTime, StageTimes, ThreadPeak,
     compile_with_clang_action, compile_with_thin_backend,
 };
 use nix::time::{ClockId, clock_gettime};
@@ -162,6 +162,14 @@ pub enum JobError {
         /// LLVM's words, and clang's diagnostics.
         failure: Failure,
     },
+    /// This program has a bug.
+    #[error("{module}: thinfarm panicked, which is a bug of it: {reason}")]
+    Panicked {
+        /// The module id.
+        module: String,
+        /// What the panic said.
+        reason: String,
+    },
     /// An output cannot be written.
     #[error("cannot write {}: {source}", output.display())]
     Output {
@@ -181,9 +189,11 @@ pub enum JobError {
         warnings: u32,
         /// How many of them are errors.
         errors: u32,
+        /// See [`JobError::is_crash`].
+        is_crash: bool,
     },
     /// The child worker that had the job died, or there could be none.
-    #[error("{module}: the child worker for its -mllvm options {reason}")]
+    #[error("{module}: its child worker {reason}")]
     NoWorker {
         /// The module id.
         module: String,
@@ -220,6 +230,15 @@ impl JobError {
         }
     }
 
+    /// Whether LLVM crashed, in the process that had the job.
+    pub fn is_crash(&self) -> bool {
+        match self {
+            Self::Backend { failure, .. } => failure.crashed,
+            Self::InWorker { is_crash, .. } => *is_crash,
+            _ => false,
+        }
+    }
+
     /// How many warnings and how many errors there are among the diagnostics.
     pub fn counts(&self) -> (u32, u32) {
         match self {
@@ -239,6 +258,7 @@ pub fn run(job: &Job, modules: &Modules) -> Result<Made, JobError> {
 }
 
 fn compile(job: &Job, modules: &Modules) -> Result<Made, JobError> {
+    let _thread = JobThread::begin();
     let heap = ThreadPeak::begin();
     let start = StageStart::now();
     let mut reading = modules.reading();

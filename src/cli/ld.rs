@@ -80,12 +80,15 @@ const THREADS_BESIDE: usize = 8;
 /// What lld is told where no thread can be started.
 const ONE_THREAD: [&str; 2] = ["--threads=1", "--thinlto-jobs=1"];
 
+/// Whether this program is called as a linker.
+pub(super) fn is_called() -> bool {
+    env::args_os().next().is_some_and(|program| Path::new(&program).file_name() == Some(OsStr::new(NAME)))
+}
+
 /// Runs the linker if this program is called as one.
 pub(super) fn run_if_called() -> Option<ExitCode> {
-    let mut args = env::args_os();
-    let program = args.next()?;
-    (Path::new(&program).file_name() == Some(OsStr::new(NAME))).then(|| {
-        let mut args = Arguments::sort(args);
+    is_called().then(|| {
+        let mut args = Arguments::sort(env::args_os().skip(1));
         // As clap does: --help is an answer, anything else an error with status 2.
         let linker = command()
             .try_get_matches_from(&args.own)

@@ -4,6 +4,7 @@ mod backend;
 mod cache;
 mod cache_args;
 mod cc;
+mod crash;
 mod doctor;
 mod dtlto;
 mod explain;
@@ -54,6 +55,7 @@ fn long_version() -> String {
 
 /// The `thinfarm` program.
 pub fn main() -> ExitCode {
+    crash::prepare(ld::is_called());
     if let Some(code) = ld::run_if_called() {
         return code;
     }

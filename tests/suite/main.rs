@@ -15,6 +15,7 @@ mod cache_upkeep;
 mod cc_drop_in;
 mod contention;
 mod costs;
+mod crashes;
 mod distributed;
 mod dtlto;
 mod dtlto_errors;

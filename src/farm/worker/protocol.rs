@@ -64,19 +64,22 @@ pub(super) struct Failed {
     diagnostics: String,
     warnings: u32,
     errors: u32,
+    /// Jobs that come after this one may wait for ever for what it holds.
+    pub(super) is_crash: bool,
 }
 
 impl From<JobError> for Failed {
     fn from(error: JobError) -> Self {
         let (warnings, errors) = error.counts();
-        Self { message: error.to_string(), diagnostics: error.diagnostics().to_owned(), warnings, errors }
+        let (message, diagnostics) = (error.to_string(), error.diagnostics().to_owned());
+        Self { message, diagnostics, warnings, errors, is_crash: error.is_crash() }
     }
 }
 
 impl From<Failed> for JobError {
     fn from(failed: Failed) -> Self {
-        let Failed { message, diagnostics, warnings, errors } = failed;
-        Self::InWorker { message, diagnostics, warnings, errors }
+        let Failed { message, diagnostics, warnings, errors, is_crash } = failed;
+        Self::InWorker { message, diagnostics, warnings, errors, is_crash }
     }
 }
 
