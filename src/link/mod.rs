@@ -6,10 +6,15 @@
 
 mod arguments;
 mod backends;
+mod fat_objects;
+mod maker;
+mod wishes;
 
 pub use arguments::Arguments;
 pub use backends::{Backends, Settings, Told};
-pub use llvm_build::exit_as_lld;
+pub use fat_objects::unused_bitcode;
+pub use llvm_build::{exit_as_lld, say_as_lld};
+pub use maker::{Made, MadeBy, Maker, who_made};
 
 use std::ffi::OsString;
 

@@ -35,6 +35,8 @@ mod link_own_options;
 mod link_products;
 mod link_settings;
 mod link_symbols;
+mod link_terms;
+mod link_words;
 mod llvm_sets;
 mod many_linkers;
 mod many_links;
