@@ -23,6 +23,7 @@ const SOURCES: &[&str] = &[
     "cpp/flags.cpp",
     "cpp/heap.cpp",
     "cpp/index_meaning.cpp",
+    "cpp/codegen_words.cpp",
     "cpp/link_options.cpp",
     "cpp/lld.cpp",
     "cpp/lld_objects.cpp",

@@ -22,13 +22,16 @@ struct Argument;
 struct BackendFlags;
 struct Cc1Outcome;
 struct CodegenOptions;
+struct CodegenWord;
 struct DriverOutcome;
+struct ExpandedArguments;
 struct Imports;
 struct IndexMeaning;
 struct JobFiles;
 struct LinkBackends;
 struct ModuleFacts;
 struct ModuleRecord;
+enum class Severity : uint8_t;
 struct StageTimes;
 
 // A bitcode file's ThinLTO module. It borrows the file's bytes and, once opened, is only read, so
@@ -112,8 +115,10 @@ run_clang_action(rust::Slice<const rust::String> Cc1,
 rust::String check_pruning_policy(rust::Str Policy);
 rust::String prune_cache(rust::Slice<const uint8_t> Directory, rust::Str Policy, bool &Pruned);
 
-rust::Vec<Argument> expand_response_files(rust::Slice<const Argument> Args);
+ExpandedArguments expand_response_files(rust::Slice<const Argument> Args);
 bool link(rust::Slice<const Argument> Args, bool MayLend, LinkBackends &Backends);
+rust::Vec<CodegenWord> codegen_words(rust::Slice<const rust::String> Words);
+void say_as_lld(Severity Kind, rust::Str Text);
 void exit_as_lld(int32_t Code);
 
 } // namespace thinfarm

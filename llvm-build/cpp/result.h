@@ -11,6 +11,7 @@
 
 namespace thinfarm {
 
+struct LinkMessage;
 struct StageTimes;
 
 class BackendResult {
@@ -29,6 +30,7 @@ public:
     return {reinterpret_cast<const uint8_t *>(Object.data()), Object.size()};
   }
   StageTimes times() const;
+  rust::Vec<LinkMessage> messages() const;
 
   // Why the job failed, empty if it did not.
   std::string Error;
@@ -38,6 +40,8 @@ public:
   std::string Doing;
   // Warnings and errors as clang words them, a line or more each.
   std::string Diagnostics;
+  // The same as lld words them, without a program's name.
+  rust::Vec<LinkMessage> Messages;
   uint32_t Warnings = 0;
   uint32_t Errors = 0;
   llvm::SmallVector<char, 0> Object;

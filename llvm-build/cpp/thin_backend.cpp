@@ -34,6 +34,7 @@ namespace thinfarm {
 BackendResult::BackendResult() : Times(std::make_unique<StageTimes>()) {}
 BackendResult::~BackendResult() = default;
 StageTimes BackendResult::times() const { return *Times; }
+rust::Vec<LinkMessage> BackendResult::messages() const { return Messages; }
 
 // --- Options
 

@@ -5,7 +5,7 @@ use std::fmt;
 use cxx::UniquePtr;
 
 use crate::bitcode::{Bitcode, Index};
-use crate::bridge::ffi::{self, CodegenOptions, JobFiles, StageTimes};
+use crate::bridge::ffi::{self, CodegenOptions, JobFiles, LinkMessage, StageTimes};
 use crate::command::Cc1;
 use crate::{crash, rescue};
 
@@ -21,6 +21,8 @@ pub struct Failure {
     pub reason: String,
     /// Diagnostics as clang words them, a line or more each; may be empty.
     pub diagnostics: String,
+    /// The same in lld's words.
+    pub messages: Vec<LinkMessage>,
     /// How many of them are warnings.
     pub warnings: u32,
     /// How many of them are errors.
@@ -61,6 +63,7 @@ impl Compiled {
         Err(Failure {
             reason: raw.error().trim_end().to_owned(),
             diagnostics: raw.diagnostics(),
+            messages: raw.messages(),
             warnings: raw.warnings(),
             errors: raw.errors(),
             crashed: raw.crashed(),
@@ -76,6 +79,11 @@ impl Compiled {
     /// Warnings as clang words them, a line or more each.
     pub fn diagnostics(&self) -> String {
         self.raw.diagnostics()
+    }
+
+    /// The same in lld's words.
+    pub fn messages(&self) -> Vec<LinkMessage> {
+        self.raw.messages()
     }
 
     /// How many warnings there are.

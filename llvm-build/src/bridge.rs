@@ -344,6 +344,46 @@ pub(crate) mod ffi {
         bytes: Vec<u8>,
     }
 
+    /// A command line, with response files replaced by what is in them.
+    pub struct ExpandedArguments {
+        /// The arguments.
+        arguments: Vec<Argument>,
+        /// Why there are none, in the words of lld; empty if there are.
+        error: String,
+    }
+
+    /// What a message is.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[repr(u8)]
+    pub enum Severity {
+        /// The link fails.
+        Error,
+        /// It does not.
+        Warning,
+        /// A remark or a note.
+        Note,
+    }
+
+    /// A diagnostic of a backend as lld words it.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct LinkMessage {
+        /// What the options of the job, and of the link, make of it.
+        severity: Severity,
+        /// Without a program's name; more than one line, perhaps.
+        text: String,
+    }
+
+    /// An option for LLVM of a link, which decides about code generation by way of lld's configuration only.
+    #[derive(Clone, Debug)]
+    pub struct CodegenWord {
+        /// As it was given to LLVM.
+        word: String,
+        /// What options for LLVM say of code generation. lld may decide otherwise.
+        with: CodegenOptions,
+        /// The same without this one.
+        without: CodegenOptions,
+    }
+
     /// What lld decided about the ThinLTO backends of a link.
     #[derive(Clone, Debug)]
     pub struct LinkConfig {
@@ -375,6 +415,8 @@ pub(crate) mod ffi {
         directory: String,
         /// LLVM's own backends are to do the work.
         is_left_to_llvm: bool,
+        /// Objects are cached as lld would, so its warnings about the cache are due.
+        caches_as_lld: bool,
         /// Why the link fails; empty if it does not.
         failure: String,
     }
@@ -521,7 +563,11 @@ pub(crate) mod ffi {
         fn prune_cache(directory: &[u8], policy: &str, pruned: &mut bool) -> String;
 
         /// Replaces `@FILE` by the arguments in it, as lld does.
-        fn expand_response_files(args: &[Argument]) -> Vec<Argument>;
+        fn expand_response_files(args: &[Argument]) -> ExpandedArguments;
+        /// Those of `words`, the options that lld gave to LLVM, that say something of code generation to lld alone.
+        fn codegen_words(words: &[String]) -> Vec<CodegenWord>;
+        /// Says something in the form of lld, which is linking, and counts errors as its own.
+        fn say_as_lld(severity: Severity, text: &str);
         /// Whether `ld.lld ARGS` succeeded; fatal errors of lld end the process.
         fn link(args: &[Argument], may_lend: bool, backends: &mut LinkBackends<'_>) -> bool;
         /// Ends the process as lld does, without running destructors.
@@ -534,6 +580,7 @@ pub(crate) mod ffi {
         fn diagnostics(self: &BackendResult) -> String;
         fn warnings(self: &BackendResult) -> u32;
         fn errors(self: &BackendResult) -> u32;
+        fn messages(self: &BackendResult) -> Vec<LinkMessage>;
         fn object(self: &BackendResult) -> &[u8];
         fn times(self: &BackendResult) -> StageTimes;
     }

@@ -28,8 +28,8 @@ mod variants;
 pub use backend::{Compiled, Failure, compile_with_clang_action, compile_with_thin_backend};
 pub use bitcode::{Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, index_meaning, is_native_object};
 pub use bridge::ffi::{
-    CodegenOptions, Imports, IndexMeaning, JobFiles, LinkConfig, LinkJob, LinkObject, ModuleFacts,
-    ModuleRecord, StageTime, StageTimes,
+    CodegenOptions, CodegenWord, Imports, IndexMeaning, JobFiles, LinkConfig, LinkJob, LinkMessage,
+    LinkObject, ModuleFacts, ModuleRecord, Severity, StageTime, StageTimes,
 };
 pub use cache_pruning::{CachePruningPolicy, prune_cache};
 pub use command::{
@@ -38,7 +38,7 @@ pub use command::{
 pub use crash::{clear_up_after_crash, describe_program, remove_files_of_llvm};
 pub use heap::ThreadPeak;
 pub use jobserver::inherited_jobserver;
-pub use lld::{Backends, exit_as_lld, expand_response_files, link};
+pub use lld::{Backends, codegen_words, exit_as_lld, expand_response_files, link, say_as_lld};
 pub use mapped::Mapped;
 pub use mappings::release_read_mappings;
 pub use process::{

@@ -6,7 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::{fmt, mem};
 
-use crate::bridge::ffi::{self, Argument, LinkBeginning, LinkConfig, LinkJob, LinkObject};
+use crate::bridge::ffi::{
+    self, Argument, CodegenWord, LinkBeginning, LinkConfig, LinkJob, LinkMessage, LinkObject,
+};
 
 /// Makes the native objects of a ThinLTO link, in place of LLVM's own backends.
 pub trait Backends {
@@ -22,6 +24,10 @@ pub trait Backends {
     /// # Errors
     /// Why the link fails; lld prints it.
     fn compile(&mut self, jobs: Vec<LinkJob>) -> Result<Vec<LinkObject>, String>;
+
+    /// Whether objects are in the cache that lld would have them in, so that what it says of that is true. Asked when
+    /// the link has begun.
+    fn caches_as_lld(&self) -> bool;
 
     /// lld has the objects.
     fn finish(&mut self);
@@ -41,7 +47,8 @@ impl LinkBackends<'_> {
         match as_error(|| self.0.begin(config)) {
             Ok(Some(directory)) => {
                 let directory = directory.to_string_lossy().into_owned();
-                LinkBeginning { directory, ..LinkBeginning::default() }
+                let caches_as_lld = self.0.caches_as_lld();
+                LinkBeginning { directory, caches_as_lld, ..LinkBeginning::default() }
             }
             Ok(None) => LinkBeginning { is_left_to_llvm: true, ..LinkBeginning::default() },
             Err(failure) => LinkBeginning { failure, ..LinkBeginning::default() },
@@ -82,9 +89,27 @@ pub fn link(args: &[OsString], may_lend: bool, backends: &mut dyn Backends) -> b
 }
 
 /// The same arguments with `@FILE` replaced by what is in FILE, by lld's rules.
-pub fn expand_response_files(args: &[OsString]) -> Vec<OsString> {
+///
+/// # Errors
+/// Why that cannot be, in lld's words.
+pub fn expand_response_files(args: &[OsString]) -> Result<Vec<OsString>, String> {
     let expanded = ffi::expand_response_files(&arguments(args));
-    expanded.into_iter().map(|argument| OsString::from_vec(argument.bytes)).collect()
+    if !expanded.error.is_empty() {
+        return Err(expanded.error);
+    }
+    Ok(expanded.arguments.into_iter().map(|argument| OsString::from_vec(argument.bytes)).collect())
+}
+
+/// Those of `words`, the options that lld has given to LLVM, that decide about code generation by way of lld's
+/// configuration only. To be called before any job runs.
+pub fn codegen_words(words: &[String]) -> Vec<CodegenWord> {
+    ffi::codegen_words(words)
+}
+
+/// Says something in the form that lld has for its own, while it links. An error fails the link; the one that is too
+/// many ends the process.
+pub fn say_as_lld(message: &LinkMessage) {
+    ffi::say_as_lld(message.severity, &message.text);
 }
 
 /// Ends the process with `code`, as lld does: what lld has left to do is done, and nothing is freed.

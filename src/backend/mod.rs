@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use blake3::Hash;
 use llvm_build::{
-    Compiled, Failure, Imports, Index, JobFiles, JobThread, OpenError, StageTime, StageTimes, ThreadPeak,
-    compile_with_clang_action, compile_with_thin_backend,
+    Compiled, Failure, Imports, Index, JobFiles, JobThread, LinkMessage, OpenError, Severity, StageTime,
+    StageTimes, ThreadPeak, compile_with_clang_action, compile_with_thin_backend,
 };
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,9 @@ pub struct JobDone {
     pub warnings: u32,
     /// Warnings as clang words them, a line or more each; empty without any.
     pub diagnostics: String,
+    /// The same as lld words them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<LinkMessage>,
 }
 
 /// What a job did, with the object it made.
@@ -185,6 +188,8 @@ pub enum JobError {
         message: String,
         /// clang's diagnostics.
         diagnostics: String,
+        /// The same in lld's words.
+        messages: Vec<LinkMessage>,
         /// How many of them are warnings.
         warnings: u32,
         /// How many of them are errors.
@@ -237,6 +242,21 @@ impl JobError {
             Self::InWorker { is_crash, .. } => *is_crash,
             _ => false,
         }
+    }
+
+    /// Diagnostics as lld words them, or nothing.
+    pub fn messages(&self) -> &[LinkMessage] {
+        match self {
+            Self::Backend { failure, .. } => &failure.messages,
+            Self::InWorker { messages, .. } => messages,
+            _ => &[],
+        }
+    }
+
+    /// Whether its diagnostics say why it failed, so that nothing is left to be said.
+    pub fn is_told(&self) -> bool {
+        let is_error = |message: &LinkMessage| message.severity == Severity::Error;
+        !self.is_crash() && self.messages().iter().any(is_error)
     }
 
     /// How many warnings and how many errors there are among the diagnostics.
@@ -304,6 +324,7 @@ fn compile(job: &Job, modules: &Modules) -> Result<Made, JobError> {
         peak_memory: heap.bytes(),
         warnings: compiled.warnings(),
         diagnostics: compiled.diagnostics(),
+        messages: compiled.messages(),
     };
     done.stages.import.wall += opened.wall;
     done.stages.import.cpu += opened.cpu;

@@ -8,12 +8,14 @@ use std::{fmt, fs, mem};
 
 use llvm_build::{LinkConfig, LinkJob, LinkObject, release_read_mappings};
 
+use super::wishes::wishes;
 use super::{Arguments, Directory};
+use crate::backend::JobError;
 use crate::cache::{Cache, CacheError};
 use crate::farm::{self, Event, Farm};
-use crate::options::{LinkLine, Resolver, Sources};
+use crate::options::{LinkLine, LinkTerms, Resolver, Settled, Sources};
 use crate::plan::{Held, Job, ModuleFiles, Plan, Spool};
-use crate::report::Report;
+use crate::report::{JobReport, Report};
 use crate::toolchain::Tool;
 
 /// What the maker of a linker decides.
@@ -41,6 +43,8 @@ pub enum Told<'a> {
     NoCache(&'a CacheError),
     /// There is a cache, but no object of this link can be in it, because of this.
     NotCached(&'a str),
+    /// What became of the link's terms for modules with options of their own.
+    Settled(&'a Settled),
     /// What is to be done.
     Planned(&'a Plan, &'a Sources),
     /// What happens.
@@ -55,10 +59,11 @@ type Listener<'a> = Box<dyn FnMut(&Told<'_>) -> Result<(), String> + 'a>;
 /// Makes the native objects of one link.
 pub struct Backends<'a> {
     settings: Option<Settings>,
-    /// What lld gives to LLVM as it reads its arguments.
-    llvm_args: Vec<String>,
-    emits_llvm: bool,
+    args: Arguments,
     line: Option<LinkLine>,
+    /// What the link says to modules with options of their own.
+    terms: Option<LinkTerms>,
+    caches_as_lld: bool,
     is_whole: bool,
     directory: Directory,
     dwo_directory: PathBuf,
@@ -81,9 +86,10 @@ impl<'a> Backends<'a> {
     ) -> Self {
         Self {
             settings: Some(settings),
-            llvm_args: args.llvm.clone(),
-            emits_llvm: args.emits_llvm(),
+            args: args.clone(),
             line: None,
+            terms: None,
+            caches_as_lld: false,
             is_whole: true,
             directory: Directory::of_link(args.output()),
             dwo_directory: PathBuf::new(),
@@ -100,6 +106,7 @@ impl<'a> Backends<'a> {
     fn choose_cache(&mut self, config: &LinkConfig) -> Result<(), String> {
         let Some(settings) = &mut self.settings else { return Ok(()) };
         let mut cache = settings.farm.cache_in_use().cloned();
+        self.caches_as_lld = cache.is_none() && settings.may_cache;
         if cache.is_none() && settings.may_cache && !config.cache_directory.is_empty() {
             match Cache::open(Path::new(&config.cache_directory)) {
                 Ok(opened) => cache = Some(opened),
@@ -114,14 +121,22 @@ impl<'a> Backends<'a> {
         Ok(())
     }
 
-    fn plan(&self, sources: &mut Sources, jobs: &[LinkJob], directory: &Path) -> Result<Plan, String> {
+    fn plan(
+        &self,
+        sources: &mut Sources,
+        jobs: &[LinkJob],
+        directory: &Path,
+    ) -> Result<(Plan, Settled), String> {
         let files: Vec<ModuleFiles> = jobs.iter().map(|job| files(job, directory)).collect();
         let mut resolver = Resolver::new(Tool::clang_for_driver());
+        if let Some(terms) = &self.terms {
+            resolver = resolver.for_link(terms.clone());
+        }
         let plan = Plan::for_files(&files, self.is_whole, sources, &mut resolver);
         let plan = plan.map_err(|error| error.to_string())?;
         // lld wants an object of each module that it has read.
         match plan.native.first() {
-            None => Ok(plan),
+            None => Ok((plan, resolver.settled().cloned().unwrap_or_default())),
             Some(native) => Err(format!(
                 "{}: lld read bitcode of this name, but the file is a native object; was it replaced during the link?",
                 native.module
@@ -139,7 +154,8 @@ fn files(job: &LinkJob, directory: &Path) -> ModuleFiles {
 impl llvm_build::Backends for Backends<'_> {
     fn begin(&mut self, config: &LinkConfig) -> Result<Option<PathBuf>, String> {
         // lld's hook that writes LLVM-IR cannot be told from those of --save-temps.
-        let reason = if self.emits_llvm { "--lto-emit-llvm" } else { config.only_own_backends.as_str() };
+        let reason =
+            if self.args.emits_llvm() { "--lto-emit-llvm" } else { config.only_own_backends.as_str() };
         if !reason.is_empty() {
             (self.listen)(&Told::LeftToLlvm(reason))?;
             return Ok(None);
@@ -150,8 +166,9 @@ impl llvm_build::Backends for Backends<'_> {
         self.choose_cache(config)?;
         let settings = self.settings.as_mut().ok_or("lld has run the backends of this link already")?;
         // lld has given these to LLVM, for good.
-        farm::adopt_llvm_args(self.llvm_args.clone());
-        let line = LinkLine::new(config.codegen.clone(), self.llvm_args.clone());
+        farm::adopt_llvm_args(self.args.llvm.clone());
+        let line = LinkLine::new(config.codegen.clone(), self.args.llvm.clone());
+        self.terms = Some(LinkTerms::new(config.codegen.clone(), wishes(&self.args)));
         self.line = Some(line.warnings(config.fatal_warnings, config.no_warnings));
         self.is_whole = config.is_whole;
         self.dwo_directory = PathBuf::from(&config.dwo_directory);
@@ -173,7 +190,8 @@ impl llvm_build::Backends for Backends<'_> {
             None => sources,
         };
         let directory = self.directory.path().to_owned();
-        let mut plan = self.plan(&mut sources, &jobs, &directory)?;
+        let (mut plan, settled) = self.plan(&mut sources, &jobs, &directory)?;
+        (self.listen)(&Told::Settled(&settled))?;
         let mut asked = Asked::new(jobs, &directory);
         if !self.dwo_directory.as_os_str().is_empty() {
             split_dwarf(&mut plan, &mut asked, &self.dwo_directory);
@@ -193,11 +211,21 @@ impl llvm_build::Backends for Backends<'_> {
         let report = report.map_err(|error| error.to_string())?;
         (self.listen)(&Told::Done(&plan, &report, &farm))?;
         failure.map_or(Ok(()), Err)?;
+        // lld has told of errors that are among a backend's diagnostics, and will not write an output.
         if !report.is_success() {
-            let failed: Vec<&str> = report.failed().map(|(_, module, _)| module).collect();
-            return Err(failures(&failed, plan.jobs.len()));
+            let is_told = |job: &JobReport| job.result.as_ref().is_err_and(JobError::is_told);
+            if report.failed().next().is_some() && report.failed().all(|(_, _, job)| is_told(job)) {
+                return Ok(Vec::new());
+            }
+            let untold = report.failed().filter(|(_, _, job)| !is_told(job));
+            let untold: Vec<&str> = untold.map(|(_, module, _)| module).collect();
+            return Err(failures(&untold, plan.jobs.len()));
         }
         plan.jobs.iter().map(|job| object(asked.take(job), job)).collect()
+    }
+
+    fn caches_as_lld(&self) -> bool {
+        self.caches_as_lld
     }
 
     fn finish(&mut self) {

@@ -38,6 +38,8 @@ mod link_referenced;
 mod link_sandbox;
 mod link_settings;
 mod link_symbols;
+mod link_terms;
+mod link_words;
 mod llvm_sets;
 mod many_linkers;
 mod many_links;
