@@ -18,17 +18,20 @@ mod jobserver;
 mod lld;
 mod mapped;
 mod mappings;
+#[cfg(test)]
+mod option_walk;
 mod process;
 
 pub use backend::{Compiled, Failure, compile_with_clang_action, compile_with_thin_backend};
 pub use bitcode::{Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, index_meaning, is_native_object};
 pub use bridge::ffi::{
-    CodegenOptions, Imports, IndexMeaning, JobFiles, LinkConfig, LinkJob, LinkObject, ModuleFacts,
-    ModuleRecord, StageTime, StageTimes,
+    ClangOption, CodegenOptions, Imports, IndexMeaning, JobFiles, LinkConfig, LinkJob, LinkObject,
+    MissingFile, ModuleFacts, ModuleRecord, StageTime, StageTimes,
 };
 pub use cache_pruning::{CachePruningPolicy, prune_cache};
 pub use command::{
-    BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, backend_flags, drive, option_groups, parse_cc1,
+    BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, RanIn, backend_flags, clang_options, drive,
+    option_groups, parse_cc1,
 };
 pub use heap::ThreadPeak;
 pub use jobserver::inherited_jobserver;
