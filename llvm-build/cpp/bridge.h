@@ -21,6 +21,7 @@ namespace thinfarm {
 struct Argument;
 struct BackendFlags;
 struct Cc1Outcome;
+struct ClangOption;
 struct CodegenOptions;
 struct CodegenWord;
 struct DriverOutcome;
@@ -86,7 +87,8 @@ DriverOutcome run_driver(rust::Slice<const rust::String> Args, rust::Str Clang,
                          rust::Str Program, bool CheckInputs);
 Cc1Outcome parse_cc1(rust::Slice<const rust::String> Args);
 BackendFlags backend_flags(rust::Slice<const rust::String> Args, rust::Str Program,
-                           rust::Str Directory);
+                           rust::Str Directory, rust::Slice<const rust::String> Places);
+rust::Vec<ClangOption> clang_options();
 BackendFlags option_groups(rust::Slice<const rust::String> Args);
 rust::Vec<rust::String> diagnostic_options(rust::Slice<const rust::String> Cc1);
 rust::Vec<rust::String> diagnostic_files(rust::Slice<const rust::String> Cc1);

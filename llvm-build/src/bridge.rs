@@ -246,8 +246,38 @@ pub(crate) mod ffi {
         starts: Vec<u32>,
         /// DWARF is split by options that were dropped because they name the front end's files.
         splits_dwarf: bool,
+        /// The directory whose files the flags name, empty for that of this process.
+        directory: String,
+        /// Files that a backend would read and that are not there; their options were dropped.
+        missing: Vec<MissingFile>,
         /// A response file cannot be read; empty if all can.
         error: String,
+    }
+
+    /// A file that an option names and that is not there.
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+    pub struct MissingFile {
+        /// The option as it is written, with its values.
+        option: String,
+        /// Where the file was looked for.
+        path: String,
+        /// When a backend reads it: `if it was …`; empty if always.
+        only: String,
+    }
+
+    /// An option of clang that has a value of its own, as clang's table has it.
+    #[derive(Clone, Debug)]
+    pub struct ClangOption {
+        /// With its dashes, and the `=` if it ends in one.
+        name: String,
+        /// The value may stand in the same word.
+        is_joined: bool,
+        /// The value may be the next word.
+        is_separate: bool,
+        /// clang's driver has it.
+        is_clangs: bool,
+        /// cc1 has it.
+        is_cc1s: bool,
     }
 
     /// Facts of one bitcode module, read without building IR.
@@ -515,7 +545,9 @@ pub(crate) mod ffi {
 
         fn run_driver(args: &[String], clang: &str, program: &str, check_inputs: bool) -> DriverOutcome;
         fn parse_cc1(args: &[String]) -> Cc1Outcome;
-        fn backend_flags(args: &[String], program: &str, directory: &str) -> BackendFlags;
+        /// See [`crate::backend_flags`]; with `places`, the directory is one of them, and not known.
+        fn backend_flags(args: &[String], program: &str, directory: &str, places: &[String]) -> BackendFlags;
+        fn clang_options() -> Vec<ClangOption>;
         fn option_groups(args: &[String]) -> BackendFlags;
         /// Everything that a cc1 command line says about diagnostics, option by option.
         fn diagnostic_options(cc1: &[String]) -> Vec<String>;

@@ -19,6 +19,8 @@ mod jobserver;
 mod lld;
 mod mapped;
 mod mappings;
+#[cfg(test)]
+mod option_walk;
 mod process;
 #[cfg(not(feature = "dynamic-llvm"))]
 pub mod replaced;
@@ -28,12 +30,13 @@ mod variants;
 pub use backend::{Compiled, Failure, compile_with_clang_action, compile_with_thin_backend};
 pub use bitcode::{Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, index_meaning, is_native_object};
 pub use bridge::ffi::{
-    CodegenOptions, CodegenWord, Imports, IndexMeaning, JobFiles, LinkConfig, LinkJob, LinkMessage,
-    LinkObject, ModuleFacts, ModuleRecord, Severity, StageTime, StageTimes,
+    ClangOption, CodegenOptions, CodegenWord, Imports, IndexMeaning, JobFiles, LinkConfig, LinkJob,
+    LinkMessage, LinkObject, MissingFile, ModuleFacts, ModuleRecord, Severity, StageTime, StageTimes,
 };
 pub use cache_pruning::{CachePruningPolicy, prune_cache};
 pub use command::{
-    BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, backend_flags, drive, option_groups, parse_cc1,
+    BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, RanIn, backend_flags, clang_options, drive,
+    option_groups, parse_cc1,
 };
 pub use crash::{clear_up_after_crash, describe_program, remove_files_of_llvm};
 pub use heap::ThreadPeak;
