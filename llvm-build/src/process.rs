@@ -70,6 +70,11 @@ pub fn build_bindir() -> &'static Path {
     Path::new(env!("THINFARM_LLVM_BINDIR"))
 }
 
+/// As [`build_bindir`].
+pub(crate) fn llvm_programs() -> &'static str {
+    env!("THINFARM_LLVM_BINDIR")
+}
+
 /// Names of the registered targets, as `clang --print-targets` spells them, sorted.
 pub fn targets() -> Vec<String> {
     initialize();

@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use blake3::Hash;
 use llvm_build::{
-    Compiled, Failure, Imports, Index, JobFiles, OpenError, StageTime, StageTimes, ThreadPeak,
-    compile_with_clang_action, compile_with_thin_backend,
+    Compiled, Failure, Imports, Index, JobFiles, JobThread, LinkMessage, OpenError, Severity, StageTime,
+    StageTimes, ThreadPeak, compile_with_clang_action, compile_with_thin_backend,
 };
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,9 @@ pub struct JobDone {
     pub warnings: u32,
     /// Warnings as clang words them, a line or more each; empty without any.
     pub diagnostics: String,
+    /// The same as lld words them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<LinkMessage>,
 }
 
 /// What a job did, with the object it made.
@@ -162,6 +165,14 @@ pub enum JobError {
         /// LLVM's words, and clang's diagnostics.
         failure: Failure,
     },
+    /// This program has a bug.
+    #[error("{module}: thinfarm panicked, which is a bug of it: {reason}")]
+    Panicked {
+        /// The module id.
+        module: String,
+        /// What the panic said.
+        reason: String,
+    },
     /// An output cannot be written.
     #[error("cannot write {}: {source}", output.display())]
     Output {
@@ -177,13 +188,17 @@ pub enum JobError {
         message: String,
         /// clang's diagnostics.
         diagnostics: String,
+        /// The same in lld's words.
+        messages: Vec<LinkMessage>,
         /// How many of them are warnings.
         warnings: u32,
         /// How many of them are errors.
         errors: u32,
+        /// See [`JobError::is_crash`].
+        is_crash: bool,
     },
     /// The child worker that had the job died, or there could be none.
-    #[error("{module}: the child worker for its -mllvm options {reason}")]
+    #[error("{module}: its child worker {reason}")]
     NoWorker {
         /// The module id.
         module: String,
@@ -220,6 +235,30 @@ impl JobError {
         }
     }
 
+    /// Whether LLVM crashed, in the process that had the job.
+    pub fn is_crash(&self) -> bool {
+        match self {
+            Self::Backend { failure, .. } => failure.crashed,
+            Self::InWorker { is_crash, .. } => *is_crash,
+            _ => false,
+        }
+    }
+
+    /// Diagnostics as lld words them, or nothing.
+    pub fn messages(&self) -> &[LinkMessage] {
+        match self {
+            Self::Backend { failure, .. } => &failure.messages,
+            Self::InWorker { messages, .. } => messages,
+            _ => &[],
+        }
+    }
+
+    /// Whether its diagnostics say why it failed, so that nothing is left to be said.
+    pub fn is_told(&self) -> bool {
+        let is_error = |message: &LinkMessage| message.severity == Severity::Error;
+        !self.is_crash() && self.messages().iter().any(is_error)
+    }
+
     /// How many warnings and how many errors there are among the diagnostics.
     pub fn counts(&self) -> (u32, u32) {
         match self {
@@ -239,6 +278,7 @@ pub fn run(job: &Job, modules: &Modules) -> Result<Made, JobError> {
 }
 
 fn compile(job: &Job, modules: &Modules) -> Result<Made, JobError> {
+    let _thread = JobThread::begin();
     let heap = ThreadPeak::begin();
     let start = StageStart::now();
     let mut reading = modules.reading();
@@ -284,6 +324,7 @@ fn compile(job: &Job, modules: &Modules) -> Result<Made, JobError> {
         peak_memory: heap.bytes(),
         warnings: compiled.warnings(),
         diagnostics: compiled.diagnostics(),
+        messages: compiled.messages(),
     };
     done.stages.import.wall += opened.wall;
     done.stages.import.cpu += opened.cpu;

@@ -89,7 +89,11 @@ impl<'a> Lookup<'a> {
             Object::WrittenByWorker(_) if !read.is_the_same_anew(job) => return Err(Uncacheable::Changed),
             object => object.bytes(job).ok_or(Uncacheable::Changed)?,
         };
-        if read.modules.iter().any(|source| made.done.diagnostics.contains(&source.id)) {
+        let names = |id: &String| {
+            made.done.diagnostics.contains(id)
+                || made.done.messages.iter().any(|message| message.text.contains(id))
+        };
+        if read.modules.iter().any(|source| names(&source.id)) {
             return Err(Uncacheable::Diagnostics);
         }
         if read.modules.iter().any(|source| self.reads_files(&source.id)) {

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::print;
 use crate::config::{Config, ConfigError};
-use crate::options::{MissingOptions, SourceName, Sources};
+use crate::options::{MissingInput, MissingOptions, SourceName, Sources};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Codegen options")]
@@ -29,7 +29,8 @@ pub(super) struct SourceArgs {
     /// thinfarm.toml.
     #[arg(long = "options", value_name = "SOURCE")]
     pub(super) sources: Vec<SourceName>,
-    /// What to do about a module that no source knows [default: error with kbuild, else warn].
+    /// What to do about a module that no source knows, or whose options name a file that is not there [default:
+    /// error with kbuild, else warn].
     #[arg(long, value_name = "POLICY")]
     pub(super) missing_options: Option<Policy>,
     /// Rules and default sources [default: thinfarm.toml, looked for from the working directory
@@ -58,7 +59,12 @@ impl From<Policy> for MissingOptions {
 impl OptionArgs {
     /// The sources that were asked for, on the command line or in the configuration.
     pub(super) fn sources(&self) -> Result<Sources, String> {
-        self.sources.ask(Sources::given(self.flags.clone()), &[])
+        self.sources_or(&[])
+    }
+
+    /// The same, or those of `unasked`.
+    pub(super) fn sources_or(&self, unasked: &[SourceName]) -> Result<Sources, String> {
+        self.sources.ask(Sources::given(self.flags.clone()), unasked)
     }
 }
 
@@ -91,9 +97,14 @@ impl SourceArgs {
             true => (unasked, MissingOptions::Ignore),
             false => (&named[..], default_policy(named)),
         };
-        let policy =
-            self.missing_options.map(MissingOptions::from).or(config.missing_options).unwrap_or(default);
-        let sources = sources.with(names, policy).map_err(|error| error.to_string())?;
+        let asked = self.missing_options.map(MissingOptions::from).or(config.missing_options);
+        // What a command names is worth a word even where nobody asked for sources.
+        let of_inputs = asked.unwrap_or(match default {
+            MissingOptions::Error => MissingOptions::Error,
+            MissingOptions::Warn | MissingOptions::Ignore => MissingOptions::Warn,
+        });
+        let sources = sources.with(names, asked.unwrap_or(default)).map_err(|error| error.to_string())?;
+        let sources = sources.with_missing_inputs(of_inputs);
         Ok(sources.with_rules(config.rules))
     }
 }
@@ -110,7 +121,8 @@ const NAMES_IT: &str = "--config FILE; of ld.thinfarm --thinfarm-config=FILE or 
 /// The option of commands that decides about modules that no source knows.
 pub(super) const MISSING: &str = "--missing-options";
 
-/// Tells, once, of modules that no source knew, and of the `option` that decides about them.
+/// Tells, once, of modules that no source knew and of files that are not there, and of the `option` that decides
+/// about them.
 pub(super) fn warn_of_missing(sources: &Sources, option: &str) {
     let missing = sources.missing();
     if sources.policy() == MissingOptions::Warn
@@ -124,5 +136,18 @@ pub(super) fn warn_of_missing(sources: &Sources, option: &str) {
             "no source of options knows {first}{others}: compiled with the options of {} ({option}=error or =ignore)",
             sources.giver()
         ));
+    }
+    if sources.input_policy() == MissingOptions::Warn {
+        warn_of_missing_inputs(sources.missing_inputs(), option);
+    }
+}
+
+fn warn_of_missing_inputs(inputs: &[MissingInput], option: &str) {
+    const ENOUGH: usize = 5;
+    for input in inputs.iter().take(ENOUGH) {
+        print::warning(&format_args!("{input}; compiled without that option ({option}=error or =ignore)"));
+    }
+    if let more @ 1.. = inputs.len().saturating_sub(ENOUGH) {
+        print::warning(&format_args!("{more} more files that options of modules name are not there"));
     }
 }

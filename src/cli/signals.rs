@@ -14,6 +14,8 @@ use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
+use super::crash;
+
 const SIGNALS: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
 
 /// A further signal within this time is the same one: `make` and `timeout` pass on what the terminal, or they
@@ -28,6 +30,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 ///
 /// Where there can be no such thread signals do what they always do, and nothing is removed.
 pub(super) fn watch(clear_up: impl FnOnce() + Send + 'static) {
+    let clear_up = crash::watch(clear_up);
     let (ready, started) = bounded::<()>(0);
     let ignored = ignored();
     let signals = SIGNALS.into_iter().filter(move |signal| ignored >> (signal - 1) & 1 == 0);

@@ -23,7 +23,7 @@ const NAME: &str = "thinfarm.toml";
 pub struct Config {
     /// `options`: the sources of options to ask, in this order.
     pub sources: Vec<SourceName>,
-    /// `missing-options`: what is done about a module that none of them knows.
+    /// `missing-options`: what is done about a module that none of them knows, and about files that are gone.
     pub missing_options: Option<MissingOptions>,
     /// `cache-dir`: where objects are kept.
     pub cache_directory: Option<PathBuf>,

@@ -4,6 +4,7 @@
 mod cached;
 mod costs;
 mod event;
+mod panicking;
 mod permits;
 mod process;
 mod queue;
@@ -18,6 +19,7 @@ use std::thread;
 use std::time::{Instant, SystemTime};
 
 use crossbeam_channel::{Sender, unbounded};
+use llvm_build::has_crashed;
 
 use cached::Cached;
 pub use costs::{Costs, Prediction, predict_by_size};
@@ -32,8 +34,8 @@ pub use schedule::{Next, Schedule};
 pub use worker::serve;
 use worker::{Children, Workers};
 
-use crate::backend::{self, JobError, Made, abandon_outputs};
-use crate::cache::{Cache, Lookup};
+use crate::backend::{self, JobDone, JobError, Made, abandon_outputs};
+use crate::cache::{Cache, CacheUse, Lookup};
 use crate::input::Modules;
 use crate::plan::{Job, Plan};
 use crate::report::{JobReport, Report, Usage};
@@ -199,7 +201,8 @@ impl Farm {
     /// Makes the object of every job of `plan`: those that are in the cache are written first, then the other jobs
     /// run, first those that are expected to take longest.
     ///
-    /// A failed job does not fail the run: see [`Report::failed`]. Runs in one process take turns,
+    /// A failed job does not fail the run: see [`Report::failed`]. Neither does one that crashes LLVM, or panics. After a
+    /// crash further jobs run in child workers, if there may be any, and one that does not go on is given up. Runs in one process take turns,
     /// because LLVM keeps options for the whole process.
     ///
     /// # Errors
@@ -339,16 +342,10 @@ impl Run<'_> {
             // The listener outlives the workers, so a message always arrives.
             let _ = listener.send(Message::Started(position));
             let job = &self.plan.jobs[position];
-            let made = self.compile(job);
-            if self.farm.children.are_abandoned() {
-                // The process is about to end; what became of the job is nothing to tell.
-                park();
-            }
-            if self.farm.fail_fast && made.is_err() {
+            let (cache, result) = self.make(position, job);
+            if self.farm.fail_fast && result.is_err() {
                 self.queue.stop();
             }
-            let cache = self.cached.map(|cached| cached.keep(position, job, &made));
-            let result = made.map(|made| made.done);
             let wall = self.start.elapsed() - queued;
             let Prediction { seconds, memory } = self.predictions[position];
             let claimed_memory = self.has_budget.then_some(memory);
@@ -358,10 +355,25 @@ impl Run<'_> {
         }
     }
 
-    /// Runs a job here, or in the child that has its `-mllvm` options.
+    /// Makes an object and keeps it in the cache, if there is one.
+    fn make(&self, position: usize, job: &Job) -> (Option<CacheUse>, Result<JobDone, JobError>) {
+        let made = panicking::as_error(job, || {
+            let made = self.compile(job);
+            if self.farm.children.are_abandoned() {
+                // The process is about to end; what became of the job is nothing to tell.
+                park();
+            }
+            let cache = self.cached.map(|cached| cached.keep(position, job, &made));
+            (cache, made.map(|made| made.done))
+        });
+        made.unwrap_or_else(|panicked| (None, Err(panicked)))
+    }
+
+    /// Runs a job here, or in a child: in the one that has its `-mllvm` options, or in any once LLVM has crashed here,
+    /// where the job could wait for ever for what the crashed one holds.
     fn compile(&self, job: &Job) -> Result<Made, JobError> {
         match self.workers {
-            Some(workers) if !self.turn.suits(job) => workers.run(job),
+            Some(workers) if !self.turn.suits(job) || has_crashed() => workers.run(job),
             _ => backend::run(job, self.modules),
         }
     }

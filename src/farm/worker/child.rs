@@ -95,6 +95,8 @@ struct Jobs {
     waiting: HashMap<u64, Waiting>,
     /// No answer will come.
     over: bool,
+    /// LLVM has crashed in it: it finishes what it has.
+    crashed: bool,
 }
 
 #[derive(Debug)]
@@ -168,7 +170,8 @@ impl Child {
 
     /// Whether it can be given jobs.
     pub(super) fn is_alive(&self) -> bool {
-        !lock(&self.jobs).over
+        let jobs = lock(&self.jobs);
+        !jobs.over && !jobs.crashed
     }
 
     /// Sends it `job` and waits for the result, or for its end and what that was.
@@ -213,7 +216,12 @@ impl Child {
                     if let Some(None) = bytes {
                         break None;
                     }
-                    if let Some(waiting) = lock(&self.jobs).waiting.remove(&id) {
+                    let waiting = {
+                        let mut jobs = lock(&self.jobs);
+                        jobs.crashed |= result.as_ref().is_err_and(|failed| failed.is_crash);
+                        jobs.waiting.remove(&id)
+                    };
+                    if let Some(waiting) = waiting {
                         if let (Some(held), Some(Some(bytes))) = (&waiting.job.held, bytes) {
                             // A job is sent once, so there is no other object of it.
                             let _ = held.put(bytes);

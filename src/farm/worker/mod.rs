@@ -1,4 +1,5 @@
-//! Child workers: the same program again, for jobs whose `-mllvm` options this process cannot have.
+//! Child workers: the same program again, for jobs whose `-mllvm` options this process cannot have, and for those that
+//! come after a crash of LLVM.
 //!
 //! LLVM keeps such options for the whole process. A farm thread that takes a job of another set sends it to
 //! that set's child and waits, so a child runs no more jobs at a time than the farm has threads left for it.

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::io::{self, BufRead, Read, Write};
 
 use blake3::Hash;
+use llvm_build::LinkMessage;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -62,21 +63,31 @@ pub(super) enum Answer {
 pub(super) struct Failed {
     message: String,
     diagnostics: String,
+    messages: Vec<LinkMessage>,
     warnings: u32,
     errors: u32,
+    /// Jobs that come after this one may wait for ever for what it holds.
+    pub(super) is_crash: bool,
 }
 
 impl From<JobError> for Failed {
     fn from(error: JobError) -> Self {
         let (warnings, errors) = error.counts();
-        Self { message: error.to_string(), diagnostics: error.diagnostics().to_owned(), warnings, errors }
+        Self {
+            message: error.to_string(),
+            diagnostics: error.diagnostics().to_owned(),
+            messages: error.messages().to_vec(),
+            warnings,
+            errors,
+            is_crash: error.is_crash(),
+        }
     }
 }
 
 impl From<Failed> for JobError {
     fn from(failed: Failed) -> Self {
-        let Failed { message, diagnostics, warnings, errors } = failed;
-        Self::InWorker { message, diagnostics, warnings, errors }
+        let Failed { message, diagnostics, messages, warnings, errors, is_crash } = failed;
+        Self::InWorker { message, diagnostics, messages, warnings, errors, is_crash }
     }
 }
 

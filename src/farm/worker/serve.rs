@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::os::fd::AsFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -13,8 +12,8 @@ use signal_hook::low_level;
 
 use super::build;
 use super::protocol::{self, Answer, Failed, Hello, Request};
-use crate::backend::{self, JobError, abandon_outputs};
-use crate::farm::{STACK_SIZE, process};
+use crate::backend::{self, abandon_outputs};
+use crate::farm::{STACK_SIZE, panicking, process};
 use crate::input::Modules;
 use crate::plan::{Held, Job, Spool};
 
@@ -89,21 +88,17 @@ impl Worker {
     }
 
     fn run(&self, id: u64, job: &Job) {
-        let result = catch_unwind(AssertUnwindSafe(|| backend::run(job, &self.modules)));
+        let made = panicking::as_error(job, || backend::run(job, &self.modules)).flatten();
         let mut bytes = None;
-        let (result, object) = match result {
-            Ok(Ok(made)) => {
+        let (result, object) = match made {
+            Ok(made) => {
                 let hash = made.object.hash();
                 if let (Some(_), Some(_), Ok(object)) = (&job.held, hash, job.object()) {
                     bytes = Some(object);
                 }
                 (Ok(made.done), hash)
             }
-            Ok(Err(error)) => (Err(Failed::from(error)), None),
-            Err(_) => {
-                let error = JobError::NoWorker { module: job.module.clone(), reason: "panicked".to_owned() };
-                (Err(Failed::from(error)), None)
-            }
+            Err(error) => (Err(Failed::from(error)), None),
         };
         self.running.fetch_sub(1, Ordering::Relaxed);
         // A farm that is gone has hung up too, which ends this process.
