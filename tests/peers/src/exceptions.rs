@@ -54,8 +54,13 @@ impl Exceptions {
         self.0.get(&(part.to_owned(), test.to_owned())).map(String::as_str)
     }
 
+    /// The tests of `part` that are on the list.
+    pub fn tests<'a>(&'a self, part: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.keys().filter(move |(of, _)| of == part).map(|(_, test)| &**test)
+    }
+
     /// The tests of `part` that are on the list and of which nothing was found.
-    pub fn outdated(&self, part: &str, findings: &[Finding]) -> Vec<&str> {
+    pub fn outdated<'a>(&'a self, part: &'a str, findings: &[Finding]) -> Vec<&'a str> {
         let of_part = self.0.keys().filter(|(of, _)| of == part);
         of_part
             .map(|(_, test)| &**test)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -101,7 +101,10 @@ impl Run<'_> {
                 lit.env_remove(name);
             }
         }
-        lit.env("PYTHONDONTWRITEBYTECODE", "1")
+        let path = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths([self.no_debuggers()?].into_iter().chain(env::split_paths(&path)))?;
+        lit.env("PATH", path)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("PYTHONPATH", self.source.join("llvm/utils/lit"))
             .arg(self.source.join("llvm/utils/lit/lit.py"))
             .args(["-sv", &format!("-j{}", self.jobs), "-o"])
@@ -131,6 +134,17 @@ impl Run<'_> {
                 Some((format!("{}{path}", project.tests()), test.verdict))
             })
             .collect())
+    }
+
+    /// A directory in which a debugger does not run: a suite's configuration asks each for its version, and then wants
+    /// packages of Python to compare it, although no test here needs one.
+    fn no_debuggers(&self) -> Result<PathBuf> {
+        let dir = self.out.join("no-debuggers");
+        fs::create_dir_all(&dir)?;
+        for debugger in ["gdb", "lldb"] {
+            script(&dir.join(debugger), "exit 1\n")?;
+        }
+        Ok(dir)
     }
 
     /// The configuration that `site.cfg.py` reads.
@@ -189,6 +203,14 @@ impl Project {
             Project::Cross => "cross-project-tests/",
         }
     }
+}
+
+/// Writes a shell script that can be run.
+pub fn script(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, format!("#!/bin/sh\n{text}"))
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    fs::set_permissions(path, PermissionsExt::from_mode(0o755))?;
+    Ok(())
 }
 
 /// The tests below `folder` of `project` one of whose lines has one of `words`, as paths that [`Run::verdicts`] takes.

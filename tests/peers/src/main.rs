@@ -121,7 +121,7 @@ fn main() -> Result<()> {
         let start = Instant::now();
         println!("\n{}:", part.name());
         let (counts, findings) =
-            parts::run(*part, &bench).with_context(|| format!("part {} failed", part.name()))?;
+            parts::run(*part, &bench, &exceptions).with_context(|| format!("part {} failed", part.name()))?;
         let details = bench.dir.join(format!("findings-{}.txt", part.name()));
         let whole: String =
             findings.iter().map(|found| format!("{}\n{}\n\n", found.test, found.what)).collect();

@@ -4,6 +4,7 @@
 //! file in the test's reach must agree. Only ld.lld's link stays, so that a test goes on as it would without us. What
 //! ld.lld itself does not do twice in the same way is no difference.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::ffi::OsString;
@@ -19,10 +20,13 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 /// The first argument of this program in this role.
-pub const ROLE: &str = "side-by-side";
+pub const ROLE: &str = "link-by-both";
 
 /// The variable in which lit names the test that runs.
 const TEST: &str = "LIT_CURRENT_TESTCASE";
+
+/// How often ld.lld links again to see whether it is steady itself.
+const TRIES: usize = 3;
 
 /// What came of one link.
 #[derive(Serialize, Deserialize)]
@@ -80,6 +84,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> Result<()> {
         io::stdin().read_to_end(&mut input)?;
     }
     let before = reach.files()?;
+    let caches = caches(args);
     let link = |linker: &OsString| -> Result<Linked> {
         let said = said(Path::new(linker), args, &input)?;
         Ok(Linked { said, files: reach.files()? })
@@ -87,13 +92,16 @@ pub fn run(args: impl Iterator<Item = OsString>) -> Result<()> {
     let ours = link(thinfarm)?;
     restore(&before, &ours.files)?;
     let mut theirs = link(lld)?;
-    let mut differences = ours.differences(&theirs);
-    let mut unsteady = Vec::new();
-    if !differences.is_empty() {
+    let mut differences = ours.differences(&theirs, &caches);
+    let mut unsteady = BTreeSet::new();
+    for _ in 0..TRIES {
+        if differences.is_empty() {
+            break;
+        }
         restore(&before, &theirs.files)?;
         let again = link(lld)?;
-        let changing: BTreeSet<String> = again.differences(&theirs).into_keys().collect();
-        unsteady = changing.iter().filter(|what| differences.contains_key(*what)).cloned().collect();
+        let changing: BTreeSet<String> = again.differences(&theirs, &caches).into_keys().collect();
+        unsteady.extend(changing.iter().filter(|what| differences.contains_key(*what)).cloned());
         differences.retain(|what, _| !changing.contains(what));
         theirs = again;
     }
@@ -101,7 +109,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> Result<()> {
         test: test.to_owned(),
         args: args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect(),
         differences: differences.into_iter().map(|(what, how)| format!("{what}: {how}")).collect(),
-        unsteady,
+        unsteady: unsteady.into_iter().collect(),
     };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_nanos();
     let file = Path::new(records).join(format!("{now:020}-{}.json", process::id()));
@@ -110,8 +118,23 @@ pub fn run(args: impl Iterator<Item = OsString>) -> Result<()> {
     theirs.said.repeat()
 }
 
+/// The directories of caches that `args` name: what is in them has names and a form of its own, and each linker finds
+/// only what is its own there.
+fn caches(args: &[OsString]) -> Vec<PathBuf> {
+    let words: Vec<String> =
+        args.iter().map(|arg| arg.to_string_lossy().trim_start_matches('-').to_owned()).collect();
+    let here = env::current_dir().unwrap_or_default();
+    let joined = words.iter().filter_map(|word| {
+        word.strip_prefix("thinlto-cache-dir=").or(word.strip_prefix("plugin-opt=cache-dir="))
+    });
+    let apart = words.windows(2).filter(|pair| pair[0] == "thinlto-cache-dir").map(|pair| &*pair[1]);
+    joined.chain(apart).map(|dir| here.join(dir)).collect()
+}
+
 /// Status and streams of one link.
 struct Said {
+    /// The process that linked, whose number is in names of files.
+    process: u32,
     status: ExitStatus,
     out: Vec<u8>,
     err: Vec<u8>,
@@ -120,18 +143,31 @@ struct Said {
 fn said(linker: &Path, args: &[OsString], input: &[u8]) -> Result<Said> {
     let mut child = Command::new(linker)
         .args(args)
+        // Which is no file of a link, but one that stays for the next ones.
+        .env("THINFARM_MACHINE_SHARE", "off")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot run {}", linker.display()))?;
+    let process = child.id();
     // A linker that does not read its input may have ended.
     let _ = child.stdin.take().map(|mut stdin| stdin.write_all(input));
     let output = child.wait_with_output()?;
-    Ok(Said { status: output.status, out: output.stdout, err: output.stderr })
+    Ok(Said { process, status: output.status, out: output.stdout, err: output.stderr })
 }
 
 impl Said {
+    /// A stream with our name for theirs, which messages begin with.
+    fn text(&self, stream: &[u8]) -> String {
+        self.steady(&String::from_utf8_lossy(stream).replace("ld.thinfarm", "ld.lld"))
+    }
+
+    /// `text` with the same word for the number of this process in names of files, `a.NUMBER.o`, whatever it is.
+    fn steady(&self, text: &str) -> String {
+        text.replace(&format!(".{}.", self.process), ".PROCESS.")
+    }
+
     /// Says the same again and ends in the same way.
     fn repeat(&self) -> Result<()> {
         io::stdout().write_all(&self.out)?;
@@ -153,20 +189,28 @@ struct Linked {
 
 impl Linked {
     /// What is not as in `theirs`, and how: the name of a stream or file, and both sides of it.
-    fn differences(&self, theirs: &Linked) -> BTreeMap<String, String> {
+    /// Nothing in `caches` counts.
+    fn differences(&self, other: &Linked, caches: &[PathBuf]) -> BTreeMap<String, String> {
         let mut differences = BTreeMap::new();
         let mut note = |what: &str, ours: String, theirs: String| {
             if ours != theirs {
                 differences.insert(what.to_owned(), format!("{ours} | {theirs}"));
             }
         };
-        note("status", self.said.status.to_string(), theirs.said.status.to_string());
-        note("stdout", as_lld(&self.said.out), as_lld(&theirs.said.out));
-        note("stderr", as_lld(&self.said.err), as_lld(&theirs.said.err));
-        let paths: BTreeSet<&PathBuf> = self.files.keys().chain(theirs.files.keys()).collect();
+        note("status", self.said.status.to_string(), other.said.status.to_string());
+        note("stdout", self.said.text(&self.said.out), other.said.text(&other.said.out));
+        note("stderr", self.said.text(&self.said.err), other.said.text(&other.said.err));
+        let (ours, theirs) = (self.by_steady_name(), other.by_steady_name());
+        let paths: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
         for path in paths {
-            let (ours, theirs) = (self.files.get(path), theirs.files.get(path));
-            if ours.map(|file| (&file.content, file.mode)) == theirs.map(|file| (&file.content, file.mode)) {
+            let (ours, theirs) = (ours.get(path).copied(), theirs.get(path).copied());
+            let is_same = match (ours, theirs) {
+                (Some(ours), Some(theirs)) => {
+                    ours.mode == theirs.mode && self.steady(&ours.content) == other.steady(&theirs.content)
+                }
+                _ => false,
+            };
+            if is_same || caches.iter().any(|cache| Path::new(path).starts_with(cache)) {
                 continue;
             }
             let shown = |file: Option<&Kept>| file.map_or("not there".to_owned(), Kept::to_string);
@@ -177,15 +221,26 @@ impl Linked {
                 _ => None,
             };
             let at = at.map_or(String::new(), |at| format!(", from byte {at}"));
-            note(&path.to_string_lossy(), shown(ours), format!("{}{at} ", shown(theirs)));
+            note(path, shown(ours), format!("{}{at} ", shown(theirs)));
         }
         differences
     }
-}
 
-/// A stream with our name for theirs, which messages begin with.
-fn as_lld(stream: &[u8]) -> String {
-    String::from_utf8_lossy(stream).replace("ld.thinfarm", "ld.lld")
+    /// The files by names that do not depend on the process.
+    fn by_steady_name(&self) -> BTreeMap<String, &Kept> {
+        self.files.iter().map(|(path, kept)| (self.said.steady(&path.to_string_lossy()), kept)).collect()
+    }
+
+    /// What a file holds, names of files that depend on the process made steady where it is text.
+    fn steady<'a>(&self, content: &'a Content) -> Cow<'a, Content> {
+        match content {
+            Content::File(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => Cow::Owned(Content::File(self.said.steady(text).into_bytes())),
+                Err(_) => Cow::Borrowed(content),
+            },
+            _ => Cow::Borrowed(content),
+        }
+    }
 }
 
 /// The files a test can write: those in `Output` that begin with its name, those in the directory it runs in, and its
@@ -206,7 +261,7 @@ struct Kept {
     times: FileTimes,
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Content {
     File(Vec<u8>),
     Link(PathBuf),
@@ -350,11 +405,11 @@ mod tests {
         assert!(again.values().zip(before.values()).all(|(left, right)| left.content == right.content));
         let theirs =
             linked(dir, "cat; echo ld.lld: error >&2; cd Output/a.ll.tmp; echo neu > kept; rm gone; exit 3");
-        let seen: Vec<String> = ours.differences(&theirs).into_keys().collect();
+        let seen: Vec<String> = ours.differences(&theirs, &[]).into_keys().collect();
         let expected = ["Output/a.ll.tmp/d", "Output/a.ll.tmp/d/f", "Output/a.ll.tmp/kept"];
         assert_eq!(seen, expected.map(|file| dir.join(file).to_string_lossy().into_owned()));
         let other = linked(dir, "echo other; exit 1");
-        let seen: Vec<String> = theirs.differences(&other).into_keys().collect();
+        let seen: Vec<String> = theirs.differences(&other, &[]).into_keys().collect();
         assert_eq!(seen, ["status", "stderr", "stdout"]);
     }
 }
