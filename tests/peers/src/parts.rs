@@ -74,6 +74,12 @@ fn compared(bench: &Bench, exceptions: &Exceptions) -> Result<(String, Vec<Findi
         .into_iter()
         .map(|(test, what)| Finding { test: format!("{}{test}", Project::Lld.tests()), what })
         .collect();
+    // A link that nobody saw was not compared.
+    for (test, _) in verdicts.iter().filter(|(_, verdict)| verdict.passes()) {
+        if !links.iter().any(|link| test.strip_prefix(Project::Lld.tests()) == Some(&link.test)) {
+            findings.push(Finding { test: test.clone(), what: "passes without a link".to_owned() });
+        }
+    }
     // The links that stay are ld.lld's: a test that fails was not compared whole.
     for (test, verdict) in verdicts.iter().filter(|(_, verdict)| !verdict.passes() && !verdict.is_left_out())
     {
