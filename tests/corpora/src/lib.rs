@@ -34,6 +34,7 @@ mod front_end;
 mod invocation;
 mod link;
 mod packages;
+pub mod source_package;
 mod tiny;
 mod toolchain;
 
