@@ -29,6 +29,7 @@ const SOURCES: &[&str] = &[
     "cpp/options.cpp",
     "cpp/process.cpp",
     "cpp/recorded.cpp",
+    "cpp/referenced_symbols.cpp",
     "cpp/thin_backend.cpp",
 ];
 

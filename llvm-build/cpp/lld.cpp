@@ -12,6 +12,7 @@
 #include "lld_objects.h"
 #include "llvm-build/src/bridge.rs.h"
 #include "module_ids.h"
+#include "referenced_symbols.h"
 
 #include "lld/Common/CommonLinkerContext.h"
 #include "lld/Common/Driver.h"
@@ -157,8 +158,9 @@ public:
     if (Error E = ThinBackendProc::wait())
       return E;
     putIdsIntoIndex(CombinedIndex);
+    const ReferencedSymbols Referenced(CombinedIndex);
     for (size_t I = 0; I < Jobs.size(); ++I)
-      BackendThreadPool.async([this, I] { write(Modules[I], Jobs[I].index); });
+      BackendThreadPool.async([&, I] { write(Modules[I], Referenced, Jobs[I].index); });
     if (Error E = ThinBackendProc::wait())
       return E;
     rust::Vec<LinkObject> Objects;
@@ -178,13 +180,15 @@ private:
     const FunctionImporter::ImportMapTy *Imports;
   };
 
-  void write(const Importing &Module, rust::Vec<uint8_t> &Index) {
+  void write(const Importing &Module, const ReferencedSymbols &Referenced, rust::Vec<uint8_t> &Index) {
     ModuleToSummariesForIndexTy ById, Summaries;
     GVSummaryPtrSet Declarations;
     gatherImportedSummariesForModule(Module.Id, ModuleToDefinedGVSummaries, *Module.Imports, ById,
                                      Declarations);
     for (auto &[Id, Module] : ById)
       Summaries[idInIndex(Id)] = std::move(Module);
+    ReferencedSymbols::Storage Added;
+    Referenced.add(idInIndex(Module.Id), Summaries, Added);
     SmallString<0> Written;
     raw_svector_ostream OS(Written);
     writeIndexToFile(CombinedIndex, OS, &Summaries, &Declarations);
