@@ -1,7 +1,6 @@
 #include "referenced_symbols.h"
 
 #include "llvm/ADT/DenseSet.h"
-#include "llvm/Analysis/TargetLibraryInfo.h"
 
 using namespace llvm;
 
@@ -60,12 +59,6 @@ ReferencedSymbols::ReferencedSymbols(ModuleSummaryIndex &Index) : Index(Index) {
         Function->setParamAccesses(std::vector(*Accesses));
     }
   }
-  for (unsigned F = 0; F < NumLibFuncs; ++F) {
-    StringRef Name = TargetLibraryInfo::getStandardName(static_cast<LibFunc>(F));
-    ValueInfo Symbol = Index.getValueInfo(GlobalValue::getGUIDAssumingExternalLinkage(Name));
-    if (Symbol && Symbol.isDSOLocal(Propagated))
-      LibraryFunctions.push_back(Symbol);
-  }
 }
 
 void ReferencedSymbols::add(StringRef Id, ModuleToSummariesForIndexTy &Summaries,
@@ -102,8 +95,6 @@ void ReferencedSymbols::add(StringRef Id, ModuleToSummariesForIndexTy &Summaries
         for (const FunctionSummary::EdgeTy &Edge : Function->calls())
           Reference(Edge.first);
     }
-  for (ValueInfo Symbol : LibraryFunctions)
-    Reference(Symbol);
   Own->second.insert(Referenced.begin(), Referenced.end());
 }
 

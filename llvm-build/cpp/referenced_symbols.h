@@ -10,7 +10,6 @@
 
 #pragma once
 
-#include "llvm/ADT/SmallVector.h"
 #include "llvm/IR/ModuleSummaryIndex.h"
 
 #include <memory>
@@ -35,8 +34,6 @@ private:
   std::unique_ptr<llvm::GlobalValueSummary> summary(llvm::ValueInfo Symbol) const;
 
   const llvm::ModuleSummaryIndex &Index;
-  // Functions of the C library that the link defines: optimisation may call what a module merely declares.
-  llvm::SmallVector<llvm::ValueInfo, 0> LibraryFunctions;
 };
 
 } // namespace thinfarm

@@ -33,6 +33,7 @@ mod link_lto_options;
 mod link_odd_paths;
 mod link_own_options;
 mod link_products;
+mod link_referenced;
 mod link_settings;
 mod link_symbols;
 mod llvm_sets;
