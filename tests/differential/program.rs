@@ -284,7 +284,7 @@ impl Program {
             }
         }
         if self.entry == Entry::Start {
-            commands.push(compile().args(&self.flags).args(["runtime.c", "-o", "runtime.o"]));
+            commands.push(compile().args(&self.flags).args(["-fPIC", "runtime.c", "-o", "runtime.o"]));
         }
         commands
     }

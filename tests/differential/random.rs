@@ -108,6 +108,9 @@ impl Dice {
                 _ => Place::SharedLibrary,
             };
             module.called = self.chance(85);
+            if module.format == Format::Native && self.chance(60) {
+                module.flags.push("-fPIC".to_owned());
+            }
             if module.place == Place::SharedLibrary {
                 module.format = Format::Native;
                 module.flags.push("-fPIC".to_owned());
@@ -156,8 +159,11 @@ impl Dice {
             17..21 => Shape::ThreadLocal(self.one(&[
                 Model::Unsaid,
                 Model::Unsaid,
+                Model::Unsaid,
+                Model::GlobalDynamic,
                 Model::GlobalDynamic,
                 Model::LocalDynamic,
+                Model::InitialExec,
                 Model::InitialExec,
                 Model::LocalExec,
             ])),
@@ -218,18 +224,16 @@ impl Dice {
     }
 
     fn link(&mut self, program: &Program) -> Link {
-        let mut link = Link::new(self.one(&[
-            Output::Pie,
-            Output::Pie,
-            Output::Pie,
-            Output::StaticPie,
-            Output::NoPie,
-            Output::Shared,
-            Output::Symbolic,
-            Output::Relocatable,
-        ]));
+        let is_pic = program.flags.iter().any(|flag| flag == "-fPIC");
+        let outputs: &[Output] = match is_pic || self.chance(15) {
+            true => &Output::ALL,
+            false => &[Output::Pie, Output::Pie, Output::StaticPie, Output::NoPie, Output::Relocatable],
+        };
+        let mut link = Link::new(self.one(outputs));
         for options in OPTIONS {
-            if self.chance(4) {
+            let is_against_r =
+                ["--icf", "--gdb-index", "--export-dynamic"].iter().any(|word| options.contains(word));
+            if self.chance(if is_against_r && link.output == Output::Relocatable { 1 } else { 4 }) {
                 let words: Vec<&str> = options.split_whitespace().collect();
                 link.options.push(Choice::of(&words));
             }
@@ -243,16 +247,14 @@ impl Dice {
             link.options.push(Choice::of(&[&*format!("--lto-CGO{level}")]));
         }
         let name = |dice: &mut Self| format!("s{}", dice.below(program.symbols.len()));
-        for option in
-            ["-u", "--export-dynamic-symbol", "--trace-symbol", "--retain-symbols-file", "--require-defined"]
-        {
+        for option in ["-u", "--export-dynamic-symbol=", "--trace-symbol=", "--retain-symbols-file="] {
             if self.chance(4) {
                 let name = name(self);
                 link.options.push(match option {
-                    "--retain-symbols-file" => {
+                    "--retain-symbols-file=" => {
                         Choice::with_file("--retain-symbols-file=", "retained", format!("{name}\nmain\n"))
                     }
-                    _ => Choice::of(&[option, &name]),
+                    _ => Choice::of(&[&*format!("{option}{name}")]),
                 });
             }
         }
@@ -278,7 +280,7 @@ impl Dice {
 }
 
 /// Options that depend on nothing.
-const OPTIONS: [&str; 66] = [
+const OPTIONS: [&str; 62] = [
     "--gc-sections",
     "--gc-sections --print-gc-sections",
     "--gc-sections -z start-stop-gc",
@@ -318,19 +320,16 @@ const OPTIONS: [&str; 66] = [
     "--thinlto-jobs=1",
     "--thinlto-jobs=2",
     "--thinlto-jobs=all",
-    "--threads=1",
     "--lto-partitions=2",
     "--lto-whole-program-visibility",
     "--lto-whole-program-visibility --no-lto-whole-program-visibility",
     "--lto-unique-basic-block-section-names",
-    "--no-lto-legacy-pass-manager",
     "-Map=out/map",
     "-Map=out/map --cref",
     "--trace",
     "--allow-multiple-definition",
     "--unresolved-symbols=ignore-all",
     "--warn-unresolved-symbols",
-    "--noinhibit-exec",
     "--no-undefined-version",
     "--undefined-version",
     "--warn-backrefs",
@@ -341,7 +340,6 @@ const OPTIONS: [&str; 66] = [
     "--gdb-index",
     "--fatal-warnings",
     "--no-dynamic-linker",
-    "--whole-archive",
     "--lto-obj-path=out/object",
     "--orphan-handling=warn",
     "-O2",

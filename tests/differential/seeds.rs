@@ -44,11 +44,16 @@ pub fn check(suite: &Suite, seed: u64) -> Result<()> {
 /// Links a program that is built, and runs it.
 fn compare(suite: &Suite, dir: &Path, program: &Program, link: &Link) -> Result<()> {
     link.write(dir)?;
-    let args = link.args(program, &suite.surroundings);
     let runs = link.runs(program);
-    match suite.linkers.compare(dir, &args, runs)? {
+    let linked = |link: &Link| suite.linkers.compare(dir, &link.args(program, &suite.surroundings), runs);
+    match linked(link)? {
         Agreed::Linked => suite.tally.add(1, 0),
-        Agreed::Refused => suite.tally.add(0, 1),
+        Agreed::Refused => {
+            suite.tally.add(0, 1);
+            if matches!(linked(&link.forced())?, Agreed::Linked) {
+                suite.tally.add(1, 0);
+            }
+        }
     }
     if let Some(program) = runs
         && dir.join("ours").join(program).exists()
