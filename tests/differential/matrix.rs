@@ -284,11 +284,12 @@ pub fn row(suite: &Suite, dir: &Path, target: &[&str], mode: &str) -> Result<()>
         let link = column.link();
         let accepted = kinds.program.with_symbols(|symbol| !column.refuses(kinds.names[symbol], mode));
         let mut outcome = compare(suite, dir, &accepted, &link, &mut counted);
-        let all_are_accepted = accepted.symbols.len() == kinds.names.len();
-        if !matches!(outcome, Ok(Agreed::Linked) if all_are_accepted) {
-            outcome = outcome
-                .and_then(|_| compare(suite, dir, &kinds.program, &link, &mut counted))
-                .and_then(|_| compare(suite, dir, &kinds.program, &link.forced(), &mut counted));
+        let others_are_refused = accepted.symbols.len() < kinds.names.len();
+        if matches!(outcome, Ok(Agreed::Linked)) && others_are_refused {
+            outcome = compare(suite, dir, &kinds.program, &link, &mut counted);
+        }
+        if matches!(outcome, Ok(Agreed::Refused)) {
+            outcome = compare(suite, dir, &kinds.program, &link.forced(), &mut counted);
         }
         let Err(error) = outcome else { continue };
         let _ = writeln!(differences, "{}: {error:#}", column.name());
