@@ -30,9 +30,10 @@ impl User {
         User { module: number, cxx: module.cxx, outside: module.place == Place::SharedLibrary }
     }
 
-    /// C knows nothing of C++, and a shared library does not see what is hidden.
+    /// C knows nothing of C++, and a shared library neither sees what is hidden nor has local-exec data.
     fn may_use(self, symbol: &Symbol) -> bool {
         let is_seen = symbol.visibility == Visibility::Default || symbol.home == Home::Module(self.module);
+        let is_seen = is_seen && symbol.shape != Shape::ThreadLocal(Model::LocalExec);
         let is_all = !symbol.shape.is_inline() || symbol.uses.is_empty();
         (self.cxx || !symbol.shape.is_cxx()) && (!self.outside || (is_seen && is_all))
     }
@@ -183,7 +184,9 @@ impl Dice {
         };
         let simple = matches!(shape, Shape::Function | Shape::Data | Shape::Common | Shape::Strings);
         if simple && self.chance(10) {
-            symbol.again = Some(self.below(program.modules.len())).filter(|&again| again != home);
+            let inside = |&again: &usize| program.modules[again].place != Place::SharedLibrary;
+            let other = self.below(program.modules.len());
+            symbol.again = Some(other).filter(|&again| again != home).filter(inside);
         }
         if shape == Shape::Function && self.chance(6) {
             symbol.wrapper = Some(self.below(program.modules.len()));
