@@ -9,7 +9,7 @@ LAID_OUT = $(BUILT)-bolt
 PREFIX ?= /usr/local
 
 .PHONY: help setup build release install install-release demo test test-dynamic test-kernel test-builds test-peers test-growth \
-	parity fuzz bench bench-readme fmt lint docs clean
+	parity differential fuzz bench bench-readme fmt lint docs clean
 
 help:
 	@echo 'make setup    install missing system packages (LLVM 22, clang, lld, a C++ compiler)'
@@ -25,6 +25,7 @@ help:
 	@echo 'make test-peers    LLVM'\''s own tests of lld, DTLTO and ThinLTO backends, as they are (25 minutes of one core)'
 	@echo 'make test-growth   10,000 jobs in one process, which must not grow (a minute)'
 	@echo 'make parity   compare the objects of every parity case with those of clang'
+	@echo 'make differential  random programs by ld.lld and ld.thinfarm, compared (COUNT=20000; SEED=7 repeats one)'
 	@echo 'make fuzz     the parsers of foreign text, with many random inputs'
 	@echo 'make bench    thinfarm, lld in-process, spawned clang and DTLTO, side by side (40 minutes; BENCH=kernel adds Linux)'
 	@echo 'make bench-readme  put what make bench measured into README.md'
@@ -96,6 +97,11 @@ test-growth: setup
 
 parity: setup
 	$(CARGO) test --release --test parity -- --full
+
+# SEED=7 is the first seed, and the only one unless there is a COUNT. What differs is left in target/differential.
+differential: setup
+	$(CARGO) test --release --test differential -- $(if $(SEED),--seed $(SEED),--seed 0) \
+		--count $(or $(COUNT),$(if $(SEED),1,20000))
 
 # What `make test` does with 256 inputs for each property.
 fuzz: setup
