@@ -109,6 +109,9 @@ static LinkConfig facts(const lto::Config &C, const ModuleSummaryIndex &Index,
   StringRef Option = onlyOwnBackends(C);
   F.only_own_backends =
       rust::String::lossy(Option.empty() ? pathThatIsNotText(Index) : Option.str());
+  if (!Option.empty())
+    for (const auto &Module : Index.modulePaths())
+      F.modules.push_back(rust::String::lossy(Module.getKey().str()));
   return F;
 }
 

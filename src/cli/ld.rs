@@ -237,11 +237,21 @@ impl Hearing<'_> {
 
     fn hear(&mut self, told: &Told<'_>) -> Result<(), String> {
         match told {
-            Told::LeftToLlvm(reason) => {
+            Told::LeftToLlvm { reason, loses_options: true } => {
                 self.left_to_lld = true;
                 self.warning(&format_args!(
                     "lld's own backends compile this link, every file with the link's options, because of {reason}"
                 ));
+            }
+            // The link is lld's in every way, and only who asked for more than a link is to know.
+            Told::LeftToLlvm { reason, .. } => {
+                self.left_to_lld = true;
+                let message = format!("lld's own backends compile this link, because of {reason}");
+                if self.run.asks_for_reports() {
+                    self.warning(&format_args!("{message}: nothing is measured or compared"));
+                } else if self.run.verbose {
+                    print::note(&message);
+                }
             }
             Told::NoCache(_) if self.no_warnings => {}
             Told::NoCache(error) => cache_args::unusable(error),

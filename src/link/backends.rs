@@ -37,8 +37,13 @@ pub struct Settings {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Told<'a> {
-    /// LLVM's own backends do the work, because of this: only they can.
-    LeftToLlvm(&'a str),
+    /// LLVM's own backends do the work.
+    LeftToLlvm {
+        /// Because of this, which only they can do.
+        reason: &'a str,
+        /// A file has options of its own, which they know nothing of, or may have them.
+        loses_options: bool,
+    },
     /// lld was given a directory for a cache, and there is none.
     NoCache(&'a CacheError),
     /// There is a cache, but no object of this link can be in it, because of this.
@@ -157,7 +162,11 @@ impl llvm_build::Backends for Backends<'_> {
         let reason =
             if self.args.emits_llvm() { "--lto-emit-llvm" } else { config.only_own_backends.as_str() };
         if !reason.is_empty() {
-            (self.listen)(&Told::LeftToLlvm(reason))?;
+            let sources = self.settings.as_mut().map(|settings| &mut settings.sources);
+            // Where modules cannot be asked, they may have options.
+            let loses_options = config.modules.is_empty()
+                || sources.is_some_and(|sources| config.modules.iter().any(|module| sources.knows(module)));
+            (self.listen)(&Told::LeftToLlvm { reason, loses_options })?;
             return Ok(None);
         }
         if self.settings.as_ref().is_some_and(|settings| settings.is_off) {

@@ -191,6 +191,14 @@ impl Sources {
         self.find(Named { module, object, member, rule_path, file })
     }
 
+    /// Whether a source or a rule has something to say of `module`, or would have, were it not unusable.
+    pub fn knows(&mut self, module: &str) -> bool {
+        match self.options(module) {
+            Ok((_, provenance)) => provenance.source != self.giver || !provenance.rules.is_empty(),
+            Err(_) => true,
+        }
+    }
+
     /// As [`Sources::options`] for a module that was taken out of `origin`, a member of an archive
     /// (`lib.a(x.o at 80)`) or a FatLTO object, whose directory is unknown: `module` is a name for the time
     /// of the link that no rule and no build knows.

@@ -35,10 +35,10 @@ pub struct Prediction {
 pub struct Costs(History);
 
 impl Costs {
-    /// Those in a folder `costs` of `directory`, which may have a cache in it, also LLVM's: what prunes that one by
-    /// age or size leaves folders alone.
+    /// Those in a folder `.thinfarm-costs` of `directory`, which may have a cache in it, also LLVM's: what prunes that
+    /// one by age or size leaves folders alone, and a build that counts its files does not see this one.
     pub fn in_cache(directory: &Path) -> Self {
-        Self(History::at(directory.join("costs")))
+        Self(History::at(directory.join(".thinfarm-costs")))
     }
 
     /// What is known of each job of `plan`.
