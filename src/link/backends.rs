@@ -96,7 +96,7 @@ impl<'a> Backends<'a> {
             terms: None,
             caches_as_lld: false,
             is_whole: true,
-            directory: Directory::of_link(args.output()),
+            directory: Directory::of_link(&args.output()),
             dwo_directory: PathBuf::new(),
             listen: Box::new(listen),
         }

@@ -23,7 +23,7 @@ struct Shared {
 impl Directory {
     /// That of the link that writes `output`: in the directory of temporary files, or beside the output if there is
     /// no room in that.
-    pub(super) fn of_link(output: Option<&Path>) -> Self {
+    pub(super) fn of_link(output: &Path) -> Self {
         Self::in_one_of([env::temp_dir(), beside(output)])
     }
 
@@ -53,9 +53,9 @@ impl Directory {
 }
 
 /// The directory of `output`, or this one if that is a device.
-fn beside(output: Option<&Path>) -> PathBuf {
-    let is_file = |path: &&Path| fs::metadata(path).map_or(true, |found| found.is_file());
-    match output.filter(is_file).and_then(Path::parent) {
+fn beside(output: &Path) -> PathBuf {
+    let is_file = |path: &Path| fs::metadata(path).map_or(true, |found| found.is_file());
+    match Some(output).filter(|path| is_file(path)).and_then(Path::parent) {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     }
@@ -91,10 +91,9 @@ mod tests {
 
     #[test]
     fn nothing_is_put_beside_a_device() {
-        assert_eq!(beside(Some(Path::new("/dev/null"))), Path::new("."));
-        assert_eq!(beside(Some(Path::new("program"))), Path::new("."));
-        assert_eq!(beside(Some(Path::new("-"))), Path::new("."));
-        assert_eq!(beside(Some(Path::new("no/such/program"))), Path::new("no/such"));
-        assert_eq!(beside(None), Path::new("."));
+        assert_eq!(beside(Path::new("/dev/null")), Path::new("."));
+        assert_eq!(beside(Path::new("program")), Path::new("."));
+        assert_eq!(beside(Path::new("-")), Path::new("."));
+        assert_eq!(beside(Path::new("no/such/program")), Path::new("no/such"));
     }
 }
