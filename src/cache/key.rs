@@ -141,7 +141,8 @@ impl<'a> Keys<'a> {
         for source in &named {
             modules.update(source.hash.as_bytes());
         }
-        let files: Vec<(&str, Hash)> = files_of_options(options).map(|path| (path, self.file(path))).collect();
+        let files: Vec<(&str, Hash)> =
+            files_of_options(options).map(|path| (path, self.file(path))).collect();
         let inputs = Inputs {
             version: VERSION,
             build: self.build,
