@@ -11,6 +11,8 @@ use std::sync::LazyLock;
 use tempfile::TempDir;
 use thinfarm_corpora::Toolchain;
 
+pub use thinfarm_corpora::alone;
+
 /// The sources of the three modules, by file name.
 const SOURCES: [(&str, &str); 3] = [
     (
@@ -57,17 +59,6 @@ pub fn thinfarm() -> Command {
     let mut command = Command::new(thinfarm_path());
     alone(&mut command);
     command
-}
-
-/// Takes the variables away by which a `make` above these tests would tell of itself and whoever runs them of a
-/// cache, and lets what runs here share the machine with nobody.
-pub fn alone(command: &mut Command) {
-    let makes = ["MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS", "MAKELEVEL"];
-    let ours = ["THINFARM_MEMORY_LIMIT", "THINFARM_CACHE_DIR", "THINFARM_CACHE_POLICY", "THINFARM_NO_CACHE"];
-    for variable in makes.into_iter().chain(ours) {
-        command.env_remove(variable);
-    }
-    command.env("THINFARM_MACHINE_SHARE", "off");
 }
 
 /// What one finished command said.

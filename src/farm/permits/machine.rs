@@ -2,7 +2,7 @@
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
@@ -163,7 +163,13 @@ impl MachineShare {
 
     /// Gives no leave any more: for a process that is about to end. What it holds is free when it has ended.
     pub(in crate::farm) fn abandon(&self) {
-        let mut state = self.0.state();
+        // Whoever has the lock may be at a file of the share, on a disk that does not answer. Then jobs still get
+        // leave, but no output any more.
+        let mut state = match self.0.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
         state.abandoned = true;
         state.run += 1;
         self.0.tell();
@@ -309,8 +315,15 @@ impl<'a> Permits<'a> {
     pub(super) fn of(share: &'a MachineShare) -> io::Result<Self> {
         let MachineShare(shared) = share;
         let (helped, run) = (shared.clone(), shared.state().run);
-        thread::Builder::new().name("leave".to_owned()).spawn(move || helped.help(run))?;
-        Ok(Self { shared })
+        let helper = thread::Builder::new().name("leave".to_owned()).spawn(move || helped.help(run));
+        match helper {
+            Ok(_) => Ok(Self { shared }),
+            Err(error) => {
+                let problem = format!("no thread can be started that waits for them ({error})");
+                shared.state().problem = Some(problem);
+                Err(error)
+            }
+        }
     }
 
     /// Waits for leave to run the next job of `queue`, and takes it. `None` as soon as there is none to run,

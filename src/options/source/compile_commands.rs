@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::shell::{CompileWords, compile_command, compile_words};
-use super::{Kept, SourceError};
+use super::{Kept, RanIn, SourceError};
 
 /// The name that tools give the file.
 const NAME: &str = "compile_commands.json";
@@ -200,7 +200,7 @@ impl CompileCommands {
         let Some((&first, others)) = candidates.split_first() else { return Ok(None) };
         let found = self.kept(first);
         let same = |position: &usize| match (&found, self.kept(*position)) {
-            (Some(found), Some(other)) => found.args == other.args && found.directory == other.directory,
+            (Some(found), Some(other)) => found.args == other.args && found.ran_in == other.ran_in,
             (found, other) => found.is_none() && other.is_none(),
         };
         if others.iter().all(same) {
@@ -244,7 +244,7 @@ impl CompileCommands {
         Some(Kept {
             program: words.program.clone(),
             args: words.args.clone(),
-            directory: Some(directory),
+            ran_in: RanIn::Directory(directory),
             found_in: format!("{}, entry {}", self.name, position + 1),
         })
     }

@@ -12,7 +12,6 @@ mod meson;
 mod requirements;
 mod rocksdb;
 mod rust;
-mod source_package;
 
 use std::fs;
 use std::path::PathBuf;

@@ -184,6 +184,19 @@ fn rocksdb() -> Result<Sources> {
     })
 }
 
+/// `ldb`, RocksDB's tool for databases: the whole library, and the program's own files.
+pub fn rocksdb_program() -> Result<Sources> {
+    let root = package_dir("librocksdb-sys")?;
+    let mut sources = rocksdb()?;
+    for name in ["ldb.cc", "ldb_cmd.cc", "ldb_tool.cc", "sst_dump_tool.cc"] {
+        let tool = Source::new(&root, Path::new("rocksdb/tools").join(name));
+        if !sources.files.iter().any(|file| file.name == tool.name) {
+            sources.files.push(tool);
+        }
+    }
+    Ok(sources)
+}
+
 /// `options`, then `-I` for each include directory, then silence: what foreign code makes clang warn of is
 /// not ours to mend.
 fn flags(options: &[&str], include_dirs: &[&Path]) -> Vec<String> {

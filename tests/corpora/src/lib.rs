@@ -34,17 +34,19 @@ mod front_end;
 mod invocation;
 mod link;
 mod packages;
+pub mod source_package;
 mod tiny;
 mod toolchain;
 
 use std::env;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 
 use anyhow::{Result, ensure};
 
-pub use corpus::{Corpus, Sources, zstd_program};
+pub use corpus::{Corpus, Sources, rocksdb_program, zstd_program};
 pub use front_end::{Language, Source, compile, front_end};
 pub use invocation::Invocation;
 pub use link::{ThinLink, final_link, thin_link};
@@ -86,4 +88,15 @@ pub fn thinfarm_program() -> Result<PathBuf> {
         thinfarm.display()
     );
     Ok(thinfarm)
+}
+
+/// Takes the variables away by which a `make` above the tests would tell of itself and whoever runs them of a
+/// cache, and lets what runs in `command` share the machine with nobody.
+pub fn alone(command: &mut Command) {
+    let makes = ["MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS", "MAKELEVEL"];
+    let ours = ["THINFARM_MEMORY_LIMIT", "THINFARM_CACHE_DIR", "THINFARM_CACHE_POLICY", "THINFARM_NO_CACHE"];
+    for variable in makes.into_iter().chain(ours) {
+        command.env_remove(variable);
+    }
+    command.env("THINFARM_MACHINE_SHARE", "off");
 }
