@@ -26,7 +26,7 @@ help:
 	@echo 'make test-growth   10,000 jobs in one process, which must not grow (a minute)'
 	@echo 'make parity   compare the objects of every parity case with those of clang'
 	@echo 'make differential  random programs by ld.lld and ld.thinfarm, compared (COUNT=20000; SEED=7 repeats one)'
-	@echo 'make fuzz     the parsers of foreign text, with many random inputs'
+	@echo 'make fuzz     the parsers of foreign text and our functions in the places of LLVM'\''s, with many random inputs'
 	@echo 'make bench    thinfarm, lld in-process, spawned clang and DTLTO, side by side (40 minutes; BENCH=kernel adds Linux)'
 	@echo 'make bench-readme  put what make bench measured into README.md'
 	@echo 'make fmt      format the sources'
@@ -103,9 +103,10 @@ differential: setup
 	$(CARGO) test --release --test differential -- $(if $(SEED),--seed $(SEED),--seed 0) \
 		--count $(or $(COUNT),$(if $(SEED),1,20000))
 
-# What `make test` does with 256 inputs for each property.
+# What `make test` does with 256 inputs for each property. SEED=NUMBER repeats a comparison with LLVM.
 fuzz: setup
 	PROPTEST_CASES=$(or $(CASES),200000) $(CARGO) test --release --lib -- any_ come_back damaged shown split
+	PROPTEST_CASES=$(or $(CASES),200000) $(CARGO) test --release --test suite -- replaced --include-ignored
 
 # ARGS="--corpus zstd --runs 1" measures less, ARGS="--corpus zstd --again" only that anew, BENCH=kernel adds Linux,
 # THINFARM=PATH measures another binary. The first run also compiles the corpora, which takes as long again.

@@ -85,51 +85,53 @@ public:
     Stream.setBlockInfo(&Abbreviations);
   }
 
-  void run() {
-    if (Expected<uint32_t> Magic = Stream.Read(32); !Magic)
-      return consumeError(Magic.takeError());
+  // Whether all was read.
+  bool run() {
+    if (Expected<SimpleBitstreamCursor::word_t> Magic = Stream.Read(32); !Magic)
+      return failed(Magic.takeError());
     unsigned Depth = 0;
     while (!Stream.AtEndOfStream()) {
       Expected<BitstreamEntry> Entry = Stream.advance();
       if (!Entry)
-        return consumeError(Entry.takeError());
+        return failed(Entry.takeError());
       switch (Entry->Kind) {
       case BitstreamEntry::Error:
-        return;
+        return false;
       case BitstreamEntry::EndBlock:
         if (Depth-- == 0)
-          return;
+          return false;
         break;
       case BitstreamEntry::SubBlock:
         if (!enter(Entry->ID, Depth))
-          return;
+          return false;
         break;
       case BitstreamEntry::Record:
         if (!compare(Entry->ID))
-          return;
+          return false;
         break;
       }
     }
+    return true;
   }
 
 private:
+  static bool failed(Error E) {
+    consumeError(std::move(E));
+    return false;
+  }
+
   bool enter(unsigned Block, unsigned &Depth) {
     if (Block == bitc::BLOCKINFO_BLOCK_ID) {
       Expected<std::optional<BitstreamBlockInfo>> Info = Stream.ReadBlockInfoBlock();
-      if (!Info) {
-        consumeError(Info.takeError());
-        return false;
-      }
+      if (!Info)
+        return failed(Info.takeError());
       if (*Info)
         Abbreviations = std::move(**Info);
       return Info->has_value();
     }
     ++Depth;
-    if (Error E = Stream.EnterSubBlock(Block)) {
-      consumeError(std::move(E));
-      return false;
-    }
-    return true;
+    Error E = Stream.EnterSubBlock(Block);
+    return E ? failed(std::move(E)) : true;
   }
 
   // Whether there may be more records.
@@ -167,11 +169,8 @@ private:
                       Theirs.Error + "\"");
     if (!Theirs.Error.empty())
       return false;
-    if (Error E = Stream.JumpToBit(Theirs.End)) {
-      consumeError(std::move(E));
-      return false;
-    }
-    return true;
+    Error E = Stream.JumpToBit(Theirs.End);
+    return E ? failed(std::move(E)) : true;
   }
 
   BitstreamBlockInfo Abbreviations;
@@ -181,11 +180,12 @@ private:
 
 } // namespace
 
-rust::Vec<rust::String> differences_in_records(rust::Slice<const uint8_t> Bitcode, uint64_t &Compared) {
+rust::Vec<rust::String> differences_in_records(rust::Slice<const uint8_t> Bitcode, uint64_t &Compared,
+                                               bool &Whole) {
   Differences Found(Compared);
   StringRef Bytes(reinterpret_cast<const char *>(Bitcode.data()), Bitcode.size());
   // What else LLVM makes of malformed bytes is not ours.
-  runGuarded([&] { RecordComparison(Bytes, Found).run(); });
+  runGuarded([&] { Whole = RecordComparison(Bytes, Found).run(); });
   return Found.take();
 }
 
@@ -278,7 +278,7 @@ static std::string someFeatures(ArrayRef<SubtargetFeatureKV> Table, Random &Draw
       Features += ',';
     Features += Draw.oneIn(2) ? '+' : '-';
     Features += Table[Draw.below(Table.size())].Key;
-    if (Draw.oneIn(200))
+    if (Draw.oneIn(2000))
       // LLVM says that it does not know it.
       Features += '?';
     if (Draw.oneIn(20))

@@ -7,7 +7,7 @@ mod ffi {
     unsafe extern "C++" {
         include!("llvm-build/cpp/replaced.h");
 
-        fn differences_in_records(bitcode: &[u8], compared: &mut u64) -> Vec<String>;
+        fn differences_in_records(bitcode: &[u8], compared: &mut u64, whole: &mut bool) -> Vec<String>;
         fn differences_of_passes(compared: &mut u64) -> Vec<String>;
         fn differences_of_processors(seed: u64, rounds: u64, compared: &mut u64) -> Vec<String>;
         fn differences_of_asm_registers(seed: u64, rounds: u64, compared: &mut u64) -> Vec<String>;
@@ -30,9 +30,11 @@ fn compare(compare: impl FnOnce(&mut u64) -> Vec<String>) -> Comparison {
     Comparison { compared, differences }
 }
 
-/// Reads every record of a bitstream both ways, up to the first that cannot be read.
-pub fn records(bitcode: &[u8]) -> Comparison {
-    compare(|compared| ffi::differences_in_records(bitcode, compared))
+/// Reads every record of a bitstream both ways, up to the first that cannot be read. Whether that was all of it.
+pub fn records(bitcode: &[u8]) -> (Comparison, bool) {
+    let mut whole = false;
+    let comparison = compare(|compared| ffi::differences_in_records(bitcode, compared, &mut whole));
+    (comparison, whole)
 }
 
 /// Looks up every pass both ways.

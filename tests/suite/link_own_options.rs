@@ -129,3 +129,27 @@ fn about_warnings_and_those_of_the_link() {
     link(&[record], &["-w"]).same();
     link(&[record], &["--fatal-warnings"]).fails(&["exceeds limit (100)", "big.o"]);
 }
+
+/// Records of types have the codes of records of metadata, of which a part is left out to read what a module says of
+/// itself. Without the last fields of this structure the constant makes no sense.
+#[test]
+fn of_a_module_with_a_large_structure() {
+    let linkers = TwoLinkers::new();
+    let numbers = "i32, ".repeat(9);
+    linkers.write(
+        "large.ll",
+        format!(
+            "target triple = \"x86_64-pc-linux-gnu\"\n\
+             %inner = type {{ i32, [4 x i32] }}\n\
+             %large = type {{ {numbers}%inner, %inner, %inner, %inner, %inner, %inner, %inner, %inner, %inner }}\n\
+             @large = global %large zeroinitializer\n\
+             @part = global ptr getelementptr (%large, ptr @large, i32 0, i32 11, i32 1, i32 2)\n\
+             define i32 @f(i32 %x) {{ %y = mul i32 %x, 10\n ret i32 %y }}\n\
+             !llvm.commandline = !{{!0}}\n\
+             !0 = !{{!\"clang -O1 -fPIC -ffunction-sections -c large.c\"}}\n"
+        ),
+    );
+    linkers.tool("opt", &["-module-summary", "large.ll", "-o", "large.o"]);
+    let own = ["--thinfarm-options=recorded", "--thinfarm-missing-options=error"];
+    linkers.ours(&[&own[..], &["-shared", "large.o", "-o", "x.so"]].concat()).succeeded();
+}

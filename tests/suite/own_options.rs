@@ -1,7 +1,9 @@
 //! Every file with its own options: each source of them, written by the tool that writes it in real builds,
 //! and the object compared with the one clang makes of that file's own flags.
 
-use std::fs;
+use std::fs::{self, File};
+
+use llvm_build::{Bitcode, Mapped};
 
 use crate::fixture::{Link, NATIVE, Said, llvm_tool, run};
 
@@ -372,4 +374,24 @@ fn kbuild_keeps_commands_beside_the_objects() {
         "-Os",
     ]);
     assert!(!said.succeeded().stderr.contains("warning"));
+}
+
+/// A module that cannot be read as far as it says how it was made is not compiled with other options.
+#[test]
+fn that_are_damaged() {
+    let link = link(|_| vec!["-frecord-command-line".to_owned(), "-g".to_owned()]);
+    let whole = link.read("area.o");
+    let is_damaged = |bytes: &[u8]| {
+        link.write("area.o", bytes);
+        let mapped = Mapped::file(&File::open(link.path("area.o")).unwrap()).unwrap();
+        Bitcode::open(mapped, "area.o").is_ok_and(|module| module.record().is_err())
+    };
+    let damaged = (0..whole.len()).map(|at| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0xff;
+        bytes
+    });
+    assert!({ damaged }.any(|bytes| is_damaged(&bytes)), "no damage but to what everybody reads");
+    let said = link.thinfarm(&["backend", "--options", "recorded", "--list", "list"]);
+    said.failed_on("area.o", &["cannot read what it says of how it was made"], &["shape.o", "names.o"]);
 }
