@@ -290,6 +290,7 @@ bool link(rust::Slice<const Argument> Args, bool MayLend, LinkBackends &Backends
   if (MayLend)
     Storage.insert(Storage.begin() + 1, argumentForLending());
   Callbacks = &Backends;
+  rememberFlags();
   std::atexit([] {
     if (DirectoryInUse.empty())
       return;
