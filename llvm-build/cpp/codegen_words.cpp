@@ -11,6 +11,7 @@
 #include "llvm-build/src/bridge.rs.h"
 
 #include "llvm/ADT/MapVector.h"
+#include "llvm/CodeGen/CommandFlags.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -38,7 +39,11 @@ static void give(ArrayRef<std::string> Words) {
 // What `optionsOfFlags` was before any option was given.
 static std::optional<CodegenOptions> AtFirst;
 
-void rememberFlags() { AtFirst = optionsOfFlags(); }
+void rememberFlags() {
+  // Registers the options, once in a process; lld does when it begins.
+  static codegen::RegisterCodeGenFlags Registered;
+  AtFirst = optionsOfFlags();
+}
 
 // Whether an option was given that decides something, beside the processor that clang's driver names on every link.
 static bool anythingDiffers(CodegenOptions With) {

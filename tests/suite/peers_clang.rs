@@ -133,7 +133,7 @@ fn options_of_llvm_reach_a_backend() {
 #[test]
 fn the_command_line_in_an_object() {
     let twins = Twins::new(&["-O2"]);
-    let job = "-O2 -x ir -fthinlto-index=shape.o.thinlto.bc -c -o native.o shape.o";
+    let job = "-ffile-compilation-dir=. -O2 -x ir -fthinlto-index=shape.o.thinlto.bc -c -o native.o shape.o";
     for kind in ["post-merge-pre-opt", "optimized", "none"] {
         twins.agree_on("native.o", &format!("-mllvm -lto-embed-bitcode={kind} {job}"));
     }
