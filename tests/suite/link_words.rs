@@ -54,7 +54,7 @@ fn diagnostics_of_backends() {
     linkers.link(&args("warns.o", &["--no-warnings", "-mllvm", "-pass-remarks=inline"])).same();
     linkers.link(&args("warns.o", &["--fatal-warnings"])).same_failure("careful");
     let failed = linkers.link(&args("fails.o", &[])).same_failure("fails.o <inline asm>:1:2: ");
-    assert!(!failed.ours.said.stderr.contains("thinfarm: error"), "{}", failed.ours.said);
+    assert!(!failed.ours.said.stderr.contains("\nthinfarm: error"), "{}", failed.ours.said);
     linkers.link(&args("fails.o", &["--color-diagnostics=always"])).same_failure("nonsense");
     linkers.link(&args("fails.o", &["--color-diagnostics=never", "--no-warnings"])).same_failure("nonsense");
     // More errors than lld tells of.
