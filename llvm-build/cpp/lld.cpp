@@ -309,6 +309,7 @@ bool link(rust::Slice<const Argument> Args, bool MayLend, LinkBackends &Backends
   if (MayLend)
     Storage.insert(Storage.begin() + 1, argumentForLending());
   Callbacks = &Backends;
+  rememberFlags();
   std::atexit([] {
     if (DirectoryInUse.empty())
       return;
