@@ -296,12 +296,13 @@ mod tests {
 
     #[test]
     fn paths_are_those_of_the_directory() {
-        let directory = directory(&["p", "x/y", "l", "default.profdata", "r.txt"]);
+        let directory = directory(&["p", "x/y", "l", "default.profdata", "default.cgdata", "r.txt"]);
         let name = directory.path().to_str().unwrap();
         for (line, absolute) in [
             ("-fprofile-sample-use=p", "-fprofile-sample-use=/d/p"),
             ("-fprofile-use", "-fprofile-use=/d"),
             ("-fprofile-use=x/y", "-fprofile-use=/d/x/y"),
+            ("-fcodegen-data-use -O2", "-fcodegen-data-use=/d/default.cgdata -O2"),
             ("-Ii -I j -I/k", "-I/d/i -I /d/j -I/k"),
             ("-Xclang -internal-isystem -Xclang i", "-Xclang -internal-isystem -Xclang /d/i"),
             ("-fbasic-block-sections=list=l", "-fbasic-block-sections=list=/d/l"),
@@ -336,6 +337,8 @@ mod tests {
             "-fauto-profile=gone",
             "-fprofile-remapping-file=gone",
             "-fbasic-block-sections=list=gone",
+            "-fcodegen-data-use",
+            "-fcodegen-data-use=gone",
             "-fpass-plugin=gone",
             "--config=./gone",
             "@gone",
