@@ -158,7 +158,8 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
     }
     for subject in programs::Subject::ALL {
         let check = move |suite: &Suite| programs::check(suite, subject);
-        trials.push(trial(suite, format!("program: {subject:?}"), check));
+        let program = trial(suite, format!("program: {subject:?}"), check);
+        trials.push(program.with_ignored_flag(subject.is_large()));
     }
     for part in 0..PARTS {
         let of_part = part * SEEDS_PER_PART..(part + 1) * SEEDS_PER_PART;

@@ -27,6 +27,11 @@ impl Subject {
     /// All, the quickest first.
     pub const ALL: [Subject; 3] = [Subject::Lua, Subject::Zstd, Subject::Sqlite];
 
+    /// Whether `make test` does without it.
+    pub fn is_large(self) -> bool {
+        self == Subject::Sqlite
+    }
+
     /// The sources, `main` included.
     fn sources(self) -> Result<Sources> {
         let with_main = |corpus: Corpus, main: &str| -> Result<Sources> {
