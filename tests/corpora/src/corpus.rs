@@ -184,6 +184,11 @@ fn rocksdb() -> Result<Sources> {
     })
 }
 
+/// The file `name` of RocksDB's tools, which are no part of its library and compile with its flags.
+pub fn rocksdb_tool(name: &str) -> Result<Source> {
+    Ok(Source::new(&package_dir("librocksdb-sys")?, format!("rocksdb/tools/{name}.cc")))
+}
+
 /// `options`, then `-I` for each include directory, then silence: what foreign code makes clang warn of is
 /// not ours to mend.
 fn flags(options: &[&str], include_dirs: &[&Path]) -> Vec<String> {
