@@ -8,8 +8,8 @@ LAID_OUT = $(BUILT)-bolt
 
 PREFIX ?= /usr/local
 
-.PHONY: help setup build release install install-release demo test test-dynamic test-kernel test-builds test-growth parity \
-	differential fuzz bench bench-readme fmt lint docs clean
+.PHONY: help setup build release install install-release demo test test-dynamic test-kernel test-builds test-peers test-growth \
+	parity differential fuzz bench bench-readme fmt lint docs clean
 
 help:
 	@echo 'make setup    install missing system packages (LLVM 22, clang, lld, a C++ compiler)'
@@ -22,6 +22,7 @@ help:
 	@echo 'make test-dynamic  test the development build that links LLVM dynamically (part of make test)'
 	@echo 'make test-kernel   build Linux through thinfarm, compare every object, boot it (10 to 20 minutes)'
 	@echo 'make test-builds   real builds with ld.thinfarm: CMake, Meson, autotools, cargo, RocksDB (10 to 20 minutes)'
+	@echo 'make test-peers    LLVM'\''s own tests of lld, DTLTO and ThinLTO backends, as they are (25 minutes of one core)'
 	@echo 'make test-growth   10,000 jobs in one process, which must not grow (a minute)'
 	@echo 'make parity   compare the objects of every parity case with those of clang'
 	@echo 'make differential  random programs by ld.lld and ld.thinfarm, compared (COUNT=20000; SEED=7 repeats one)'
@@ -84,6 +85,11 @@ test-kernel: build
 # packages it needs.
 test-builds: build
 	$(CARGO) run --release --quiet -p thinfarm-builds-test -- $(PARTS)
+
+# PARTS="elf side-by-side dtlto clang modules" runs some parts only, ARGS="--only lto/cache --jobs 1" some tests.
+# Downloads LLVM's sources the first time (190 MiB), and says which package it needs.
+test-peers: build
+	$(CARGO) run --release --quiet -p thinfarm-peers-test -- $(PARTS) $(ARGS)
 
 # What `make test` does with 2,000 jobs.
 test-growth: setup

@@ -53,6 +53,7 @@ pub mod incremental;
 pub mod input;
 pub mod link;
 pub mod options;
+mod parallel;
 pub mod plan;
 pub mod report;
 pub mod toolchain;

@@ -21,14 +21,18 @@ namespace thinfarm {
 struct Argument;
 struct BackendFlags;
 struct Cc1Outcome;
+struct ClangOption;
 struct CodegenOptions;
+struct CodegenWord;
 struct DriverOutcome;
+struct ExpandedArguments;
 struct Imports;
 struct IndexMeaning;
 struct JobFiles;
 struct LinkBackends;
 struct ModuleFacts;
 struct ModuleRecord;
+enum class Severity : uint8_t;
 struct StageTimes;
 
 // A bitcode file's ThinLTO module. It borrows the file's bytes and, once opened, is only read, so
@@ -39,7 +43,7 @@ public:
       : Id(std::move(Id)), Buffer(Bitcode, this->Id), Embedded(Embedded) {}
 
   ModuleFacts facts() const;
-  ModuleRecord record() const;
+  ModuleRecord record(rust::String &Error) const;
   rust::Vec<rust::String> assembly(rust::String &Error) const;
   rust::Slice<const uint8_t> bytes() const {
     return {reinterpret_cast<const uint8_t *>(Buffer.getBufferStart()), Buffer.getBufferSize()};
@@ -83,7 +87,8 @@ DriverOutcome run_driver(rust::Slice<const rust::String> Args, rust::Str Clang,
                          rust::Str Program, bool CheckInputs);
 Cc1Outcome parse_cc1(rust::Slice<const rust::String> Args);
 BackendFlags backend_flags(rust::Slice<const rust::String> Args, rust::Str Program,
-                           rust::Str Directory);
+                           rust::Str Directory, rust::Slice<const rust::String> Places);
+rust::Vec<ClangOption> clang_options();
 BackendFlags option_groups(rust::Slice<const rust::String> Args);
 rust::Vec<rust::String> diagnostic_options(rust::Slice<const rust::String> Cc1);
 rust::Vec<rust::String> diagnostic_files(rust::Slice<const rust::String> Cc1);
@@ -112,10 +117,14 @@ run_clang_action(rust::Slice<const rust::String> Cc1,
 rust::String check_pruning_policy(rust::Str Policy);
 rust::String prune_cache(rust::Slice<const uint8_t> Directory, rust::Str Policy, bool &Pruned);
 
-rust::Vec<Argument> expand_response_files(rust::Slice<const Argument> Args);
+ExpandedArguments expand_response_files(rust::Slice<const Argument> Args);
 bool link(rust::Slice<const Argument> Args, bool MayLend, LinkBackends &Backends);
+rust::Vec<CodegenWord> codegen_words(rust::Slice<const rust::String> Words);
+void say_as_lld(Severity Kind, rust::Str Text);
 void exit_as_lld(int32_t Code);
 
 } // namespace thinfarm
 
+#include "crash.h"
+#include "rescue.h"
 #include "result.h"

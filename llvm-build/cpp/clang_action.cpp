@@ -120,6 +120,7 @@ std::unique_ptr<BackendResult> run_clang_action(rust::Slice<const rust::String> 
   if (!Guard.Error.empty()) {
     Result->Error = Guard.Error;
     Result->Crashed = Guard.Crashed;
+    Result->Doing = Guard.Doing;
   }
   return Result;
 }

@@ -23,6 +23,25 @@ BackendDiagnostics::BackendDiagnostics(StringRef ModuleId, rust::Slice<const rus
 
 BackendDiagnostics::~BackendDiagnostics() = default;
 
+namespace {
+
+// Remembers how the engine classifies.
+class Printer : public TextDiagnosticPrinter {
+public:
+  Printer(raw_ostream &OS, DiagnosticOptions &Options, DiagnosticsEngine::Level &Last)
+      : TextDiagnosticPrinter(OS, Options), Last(Last) {}
+
+  void HandleDiagnostic(DiagnosticsEngine::Level Level, const Diagnostic &Info) override {
+    Last = Level;
+    TextDiagnosticPrinter::HandleDiagnostic(Level, Info);
+  }
+
+private:
+  DiagnosticsEngine::Level &Last;
+};
+
+} // namespace
+
 DiagnosticsEngine &BackendDiagnostics::engine() {
   if (Engine)
     return *Engine;
@@ -32,7 +51,7 @@ DiagnosticsEngine &BackendDiagnostics::engine() {
     Argv.push_back(Arg.c_str());
   Options = CreateAndPopulateDiagOpts(Argv);
   Engine = makeIntrusiveRefCnt<DiagnosticsEngine>(
-      DiagnosticIDs::create(), *Options, new TextDiagnosticPrinter(Text, *Options));
+      DiagnosticIDs::create(), *Options, new Printer(Text, *Options, Level));
   ProcessWarningOptions(*Engine, *Options, *vfs::getRealFileSystem(), /*ReportDiags=*/false);
   return *Engine;
 }
@@ -78,8 +97,25 @@ static std::string print(const DiagnosticInfo &Info) {
   return Message;
 }
 
+void BackendDiagnostics::wordAsLld(const DiagnosticInfo &Info) {
+  if (Level == DiagnosticsEngine::Ignored)
+    return;
+  LinkMessage Message;
+  Message.severity = Level >= DiagnosticsEngine::Error     ? Severity::Error
+                     : Level == DiagnosticsEngine::Warning ? Severity::Warning
+                                                           : Severity::Note;
+  std::string Words;
+  // `lld::diagnosticHandler` (lld/Common/ErrorHandler.cpp).
+  if (auto *Source = dyn_cast<DiagnosticInfoSrcMgr>(&Info); Source && Source->isInlineAsmDiag())
+    Words = Source->getModuleName().str() + " ";
+  Words += print(Info);
+  Message.text = rust::String::lossy(Words);
+  Result.Messages.push_back(std::move(Message));
+}
+
 bool BackendDiagnostics::handleDiagnostics(const DiagnosticInfo &Info) {
   DiagnosticsEngine &Diags = engine();
+  Level = DiagnosticsEngine::Ignored;
   switch (Info.getKind()) {
   case DK_InlineAsm:
     Diags.Report(InlineAsmIds.of(Info.getSeverity()))
@@ -117,6 +153,7 @@ bool BackendDiagnostics::handleDiagnostics(const DiagnosticInfo &Info) {
     Diags.Report(PluginIds.of(Info.getSeverity())) << print(Info);
     break;
   }
+  wordAsLld(Info);
   count();
   return true;
 }

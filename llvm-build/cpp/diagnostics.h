@@ -1,4 +1,4 @@
-// LLVM's backend diagnostics in clang's words.
+// LLVM's backend diagnostics in clang's words, and in lld's.
 
 #pragma once
 
@@ -34,12 +34,17 @@ public:
   void count();
 
 private:
+  // Words `Info` as lld does, as what clang's options make of it: nothing, a warning, an error.
+  void wordAsLld(const llvm::DiagnosticInfo &Info);
+
   const llvm::StringRef ModuleId;
   const rust::Slice<const rust::String> Cc1;
   BackendResult &Result;
   llvm::raw_string_ostream Text;
   std::unique_ptr<clang::DiagnosticOptions> Options;
   llvm::IntrusiveRefCntPtr<clang::DiagnosticsEngine> Engine;
+  // How the engine classified what it was given last; `Ignored` if it did not print it.
+  clang::DiagnosticsEngine::Level Level = clang::DiagnosticsEngine::Ignored;
 };
 
 } // namespace thinfarm

@@ -17,6 +17,8 @@ struct GuardOutcome {
   std::string Error;
   // A signal ended it, not a reported error.
   bool Crashed = false;
+  // What LLVM was doing when it ended, a line each, the innermost first; may be empty.
+  std::string Doing;
 };
 
 // Calls Fn on this thread. `report_fatal_error`, SIGSEGV and the like end Fn, not the process; what

@@ -16,4 +16,7 @@ const llvm::lto::Config *configOfLink();
 // What `Conf` says about code generation; the triple is each module's.
 CodegenOptions optionsOfLink(const llvm::lto::Config &Conf);
 
+// The part of it that LLVM's options decide, as they are now, before lld has its own say.
+CodegenOptions optionsOfFlags();
+
 } // namespace thinfarm

@@ -10,6 +10,7 @@
 #include "llvm-build/src/bridge.rs.h"
 #include "names.h"
 
+#include "lld/Common/TargetOptionsCommandFlags.h"
 #include "llvm/LTO/Config.h"
 #include "llvm/Support/MemoryBuffer.h"
 
@@ -96,18 +97,32 @@ static void readMCOptions(const MCTargetOptions &MC, CodegenOptions &O) {
   O.ppc_use_full_register_names = MC.PPCUseFullRegisterNames;
 }
 
+static void readTarget(StringRef CPU, ArrayRef<std::string> MAttrs,
+                       std::optional<Reloc::Model> RelocModel,
+                       std::optional<CodeModel::Model> CodeModel, const TargetOptions &Options,
+                       CodegenOptions &O) {
+  O.cpu = text(CPU);
+  for (const std::string &Feature : MAttrs)
+    O.features.push_back(text(Feature));
+  if (RelocModel)
+    O.relocation_model = text(word(RelocationModels, *RelocModel));
+  O.code_model = CodeModel ? text(word(CodeModels, *CodeModel)) : rust::String("default");
+  readTargetOptions(Options, O);
+  readMCOptions(Options.MCOptions, O);
+}
+
+CodegenOptions optionsOfFlags() {
+  CodegenOptions O{};
+  readTarget(lld::getCPUStr(), lld::getMAttrs(), lld::getRelocModelFromCMModel(),
+             lld::getCodeModelFromCMModel(), lld::initTargetOptionsFromCodeGenFlags(), O);
+  return O;
+}
+
 CodegenOptions optionsOfLink(const lto::Config &Conf) {
   CodegenOptions O{};
-  O.cpu = text(Conf.CPU);
-  for (const std::string &Feature : Conf.MAttrs)
-    O.features.push_back(text(Feature));
-  if (Conf.RelocModel)
-    O.relocation_model = text(word(RelocationModels, *Conf.RelocModel));
-  O.code_model = Conf.CodeModel ? text(word(CodeModels, *Conf.CodeModel)) : rust::String("default");
+  readTarget(Conf.CPU, Conf.MAttrs, Conf.RelocModel, Conf.CodeModel, Conf.Options, O);
   O.optimization_level = Conf.OptLevel;
   O.codegen_level = static_cast<uint32_t>(Conf.CGOptLevel);
-  readTargetOptions(Conf.Options, O);
-  readMCOptions(Conf.Options.MCOptions, O);
   O.sample_profile = text(Conf.SampleProfile);
   O.profile_remapping = text(Conf.ProfileRemapping);
   O.unroll_loops = Conf.PTO.LoopUnrolling;

@@ -25,10 +25,12 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/StringSaver.h"
+#include "llvm/Support/Allocator.h"
 #include "llvm/Transforms/IPO/FunctionImport.h"
 
 #include <cstdlib>
+#include <functional>
+#include <type_traits>
 
 using namespace llvm;
 
@@ -107,6 +109,9 @@ static LinkConfig facts(const lto::Config &C, const ModuleSummaryIndex &Index,
   StringRef Option = onlyOwnBackends(C);
   F.only_own_backends =
       rust::String::lossy(Option.empty() ? pathThatIsNotText(Index) : Option.str());
+  if (!Option.empty())
+    for (const auto &Module : Index.modulePaths())
+      F.modules.push_back(rust::String::lossy(Module.getKey().str()));
   return F;
 }
 
@@ -121,6 +126,7 @@ public:
       : ThinBackendProc(Conf, CombinedIndex, Defined, OnWrite, EmitsImportsFiles, Parallelism),
         EmitsIndexFiles(EmitsIndexFiles), AddStream(std::move(AddStream)),
         Failure(str(Beginning.failure)) {
+    setFarm(Beginning.caches_as_lld);
     DirectoryInUse = str(Beginning.directory);
   }
 
@@ -144,7 +150,7 @@ public:
     Jobs.push_back(std::move(Job));
     Modules.push_back({Id, &ImportList});
     if (EmitsIndexFiles)
-      BackendThreadPool.async([this, Id, &ImportList] {
+      run([this, Id, &ImportList] {
         if (Error E = emitFiles(ImportList, Id, Id.str()))
           keep(std::move(E));
       });
@@ -160,16 +166,19 @@ public:
     putIdsIntoIndex(CombinedIndex);
     const ReferencedSymbols Referenced(CombinedIndex);
     for (size_t I = 0; I < Jobs.size(); ++I)
-      BackendThreadPool.async([&, I] { write(Modules[I], Referenced, Jobs[I].index); });
+      run([&, I] { write(Modules[I], Referenced, Jobs[I].index); });
     if (Error E = ThinBackendProc::wait())
       return E;
     rust::Vec<LinkObject> Objects;
     if (rust::String Reason = Callbacks->compile(Jobs, Objects); !Reason.empty())
       return createStringError(str(Reason));
-    for (const LinkObject &Object : Objects)
+    for (const LinkObject &Object : Objects) {
+      if (lldWouldCache(str(Object.module)))
+        countForPruning(Object);
       if (!lendObject(Object))
         if (Error E = copy(Object))
           return E;
+    }
     return Error::success();
   }
 
@@ -180,7 +189,16 @@ private:
     const FunctionImporter::ImportMapTy *Imports;
   };
 
-  void write(const Importing &Module, const ReferencedSymbols &Referenced, rust::Vec<uint8_t> &Index) {
+  // One thread is this one: where a process may have few, the next may not be there.
+  void run(std::function<void()> Work) {
+    if (getThreadCount() == 1)
+      Work();
+    else
+      BackendThreadPool.async(std::move(Work));
+  }
+
+  void write(const Importing &Module, const ReferencedSymbols &Referenced,
+             rust::Vec<uint8_t> &Index) {
     ModuleToSummariesForIndexTy ById, Summaries;
     GVSummaryPtrSet Declarations;
     gatherImportedSummariesForModule(Module.Id, ModuleToDefinedGVSummaries, *Module.Imports, ById,
@@ -194,6 +212,12 @@ private:
     writeIndexToFile(CombinedIndex, OS, &Summaries, &Declarations);
     Index.reserve(Written.size());
     llvm::copy(Written.str().bytes(), std::back_inserter(Index));
+  }
+
+  // As LLVM's in-process backends decide: a module without a hash has no key.
+  bool lldWouldCache(StringRef Id) const {
+    return CombinedIndex.modulePaths().count(Id) &&
+           any_of(CombinedIndex.getModuleHash(Id), [](uint32_t Word) { return Word != 0; });
   }
 
   Error copy(const LinkObject &Object) {
@@ -223,6 +247,7 @@ private:
 lto::ThinBackend farmBackend(ThreadPoolStrategy Parallelism, lto::IndexWriteCallback OnWrite,
                              bool EmitsIndexFiles, bool EmitsImportsFiles)
     asm("thinfarm_thin_backend");
+static_assert(std::is_same_v<decltype(farmBackend), decltype(lto::createInProcessThinBackend)>);
 
 lto::ThinBackend farmBackend(ThreadPoolStrategy Parallelism, lto::IndexWriteCallback OnWrite,
                              bool EmitsIndexFiles, bool EmitsImportsFiles) {
@@ -257,20 +282,23 @@ static SmallVector<const char *, 256> pointers(const std::vector<std::string> &A
   return Result;
 }
 
-rust::Vec<Argument> expand_response_files(rust::Slice<const Argument> Args) {
+ExpandedArguments expand_response_files(rust::Slice<const Argument> Args) {
   std::vector<std::string> Storage = arguments(Args);
   SmallVector<const char *, 256> Expanded = pointers(Storage);
   BumpPtrAllocator Allocator;
-  StringSaver Saver(Allocator);
   bool Windows = is_contained(Storage, "--rsp-quoting=windows");
-  cl::ExpandResponseFiles(
-      Saver, Windows ? cl::TokenizeWindowsCommandLine : cl::TokenizeGNUCommandLine, Expanded);
-  rust::Vec<Argument> Result;
+  cl::ExpansionContext Context(
+      Allocator, Windows ? cl::TokenizeWindowsCommandLine : cl::TokenizeGNUCommandLine);
+  ExpandedArguments Result;
+  if (Error E = Context.expandResponseFiles(Expanded)) {
+    Result.error = rust::String::lossy(toString(std::move(E)));
+    return Result;
+  }
   for (StringRef Text : Expanded) {
     Argument Arg;
     for (char Byte : Text)
       Arg.bytes.push_back(static_cast<uint8_t>(Byte));
-    Result.push_back(std::move(Arg));
+    Result.arguments.push_back(std::move(Arg));
   }
   return Result;
 }
@@ -294,6 +322,26 @@ bool link(rust::Slice<const Argument> Args, bool MayLend, LinkBackends &Backends
   Callbacks = nullptr;
   Running = nullptr;
   return Linked;
+}
+
+void say_as_lld(Severity Kind, rust::Str Text) {
+  std::string Words = ref(Text).str();
+  switch (Kind) {
+  case Severity::Error: {
+    // One more than lld tells of ends the process at once.
+    lld::ErrorHandler &Handler = lld::errorHandler();
+    if (Handler.errorLimit != 0 && Handler.errorCount >= Handler.errorLimit && !DirectoryInUse.empty())
+      sys::fs::remove_directories(DirectoryInUse);
+    lld::error(Words);
+    return;
+  }
+  case Severity::Warning:
+    lld::warn(Words);
+    return;
+  default:
+    lld::message(Words, lld::outs());
+    return;
+  }
 }
 
 void exit_as_lld(int32_t Code) { lld::exitLld(Code); }

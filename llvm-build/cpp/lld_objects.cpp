@@ -15,6 +15,8 @@
 #include "llvm/Support/Caching.h"
 #include "llvm/Support/MemoryBuffer.h"
 
+#include <type_traits>
+
 using namespace llvm;
 
 namespace thinfarm {
@@ -24,11 +26,20 @@ static constexpr StringLiteral NoDirectory = "/dev/null/thinfarm";
 
 // One link at a time.
 static bool MayLend = false;
-static bool HasLent = false;
+// The objects are not of LLVM's own backends.
+static bool HasFarm = false;
+// They are cached, in the directory that lld was told of.
+static bool CachesAsLld = false;
 // What takes an object, if it may be lent.
 static AddBufferFn Take;
+// See `countForPruning`, by task. Of null pointers only the number counts.
+static std::vector<std::unique_ptr<MemoryBuffer>> Counted;
 
 void setLending(bool May) { MayLend = May; }
+void setFarm(bool CachesAsLld) {
+  HasFarm = true;
+  thinfarm::CachesAsLld = CachesAsLld;
+}
 
 std::string argumentForLending() { return ("--thinlto-cache-dir=" + NoDirectory).str(); }
 
@@ -53,15 +64,21 @@ private:
 bool lendObject(const LinkObject &Object) {
   if (!Take)
     return false;
-  HasLent = true;
   Take(Object.task, StringRef(Object.module.data(), Object.module.size()),
        std::make_unique<LentObject>(Object));
   return true;
 }
 
+void countForPruning(const LinkObject &Object) {
+  if (Counted.size() <= Object.task)
+    Counted.resize(Object.task + 1);
+  Counted[Object.task] = std::make_unique<LentObject>(Object);
+}
+
 // Takes the place of LLVM's `localCache`, as lld calls it.
 Expected<FileCache> farmCache(const Twine &Name, const Twine &Prefix, const Twine &Directory,
                               AddBufferFn AddBuffer) asm("thinfarm_local_cache");
+static_assert(std::is_same_v<decltype(farmCache), decltype(localCache)>);
 
 Expected<FileCache> farmCache(const Twine &Name, const Twine &Prefix, const Twine &Directory,
                               AddBufferFn AddBuffer) {
@@ -72,17 +89,24 @@ Expected<FileCache> farmCache(const Twine &Name, const Twine &Prefix, const Twin
   return localCache(Name, Prefix, Directory, std::move(AddBuffer));
 }
 
-// The same for `pruneCache`, which warns of a link whose objects are more than the cache may hold. Lent ones are not
-// in it.
+// The same for `pruneCache`, which warns of a link whose objects are more than the cache may hold. What lld has of them
+// tells nothing: it may be lent, or a copy, and in another cache than this one or in none.
 bool farmPrune(StringRef Directory, CachePruningPolicy Policy,
                const std::vector<std::unique_ptr<MemoryBuffer>> &Files) asm("thinfarm_prune_cache");
+static_assert(std::is_same_v<decltype(farmPrune), decltype(pruneCache)>);
 
 bool farmPrune(StringRef Directory, CachePruningPolicy Policy,
                const std::vector<std::unique_ptr<MemoryBuffer>> &Files) {
   if (Directory == NoDirectory)
     return false;
-  static const std::vector<std::unique_ptr<MemoryBuffer>> None;
-  return pruneCache(Directory, Policy, HasLent ? None : Files);
+  if (!HasFarm)
+    return pruneCache(Directory, Policy, Files);
+  // lld has a place for each task, empty ones too.
+  if (CachesAsLld)
+    Counted.resize(Files.size());
+  else
+    Counted.clear();
+  return pruneCache(Directory, Policy, Counted);
 }
 
 } // namespace thinfarm

@@ -13,7 +13,14 @@ struct LinkObject;
 void setLending(bool May);
 std::string argumentForLending();
 
+// Says that the objects of this link are not made by LLVM's own backends, and whether they are cached where lld would
+// have them.
+void setFarm(bool CachesAsLld);
+
 // Lends `Object` to lld for as long as that lives; false if lld has to be given a copy.
 bool lendObject(const LinkObject &Object);
+
+// Says that `Object` would be in a cache if lld had made it, for what lld says when it prunes that.
+void countForPruning(const LinkObject &Object);
 
 } // namespace thinfarm

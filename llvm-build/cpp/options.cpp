@@ -64,6 +64,10 @@ static StringRef clangActionReason(const CompilerInvocation &CI) {
     return "-fdebug-pass-manager";
   if (CG.VerifyEach)
     return "-fverify-each";
+  // The object gets a copy of the command line, which only clang's action hands on.
+  for (StringRef Arg : FE.LLVMArgs)
+    if (Arg.ltrim('-').starts_with("lto-embed-bitcode="))
+      return "-mllvm -lto-embed-bitcode";
   return {};
 }
 

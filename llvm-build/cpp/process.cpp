@@ -1,8 +1,11 @@
 // Process-wide state of LLVM: targets, crash handlers, options.
 
 #include "bridge.h"
+#include "crash.h"
 #include "guard.h"
 #include "llvm-build/src/bridge.rs.h"
+#include "originals.h"
+#include "rescue.h"
 
 #include "clang/Basic/Version.h"
 #include "llvm/InitializePasses.h"
@@ -10,10 +13,10 @@
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/CrashRecoveryContext.h"
 #include "llvm/Support/ErrorHandling.h"
+#include "llvm/Support/PrettyStackTrace.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
 
-#include <csignal>
 #include <cstring>
 #include <mutex>
 
@@ -27,14 +30,19 @@ static thread_local std::string FatalReason;
 // ld.lld: to say why, and to return, so that LLVM ends the process.
 static void onFatalError(void *, const char *Reason, bool) {
   FatalReason = Reason;
-  if (CrashRecoveryContext *Context = CrashRecoveryContext::GetCurrent())
-    Context->HandleExit(/*RetCode=*/70);
+  leaveGuardedCall(/*Signal=*/0);
   errs() << "LLVM ERROR: " << Reason << '\n';
 }
 
 void initialize() {
   static std::once_flag Once;
   std::call_once(Once, [] {
+#ifdef THINFARM_STATIC_LLVM
+    linkAsmRegisters();
+    linkPassRegistry();
+    linkProcessorFeatures();
+    linkReadRecord();
+#endif
     InitializeAllTargetInfos();
     InitializeAllTargets();
     InitializeAllTargetMCs();
@@ -42,26 +50,40 @@ void initialize() {
     InitializeAllAsmParsers();
     // Otherwise jobs would register them, one waiting for another.
     initializeCodeGen(*PassRegistry::getPassRegistry());
-    CrashRecoveryContext::Enable();
+    handleCrashes();
     install_fatal_error_handler(onFatalError);
   });
 }
 
+// Why a signal ended the call.
+static std::string reasonOfCrash(const LastWords &Words) {
+  if (Words.Signal == rescueSignal())
+    return "given up: it has not gone on since LLVM crashed in another job, which may hold a lock for ever";
+  if (Words.FullStack)
+    return "LLVM has run out of stack (" + std::to_string(Words.FullStack >> 20) + " MiB)";
+  return std::string("LLVM crashed (") + strsignal(Words.Signal) + ")";
+}
+
 GuardOutcome runGuarded(function_ref<void()> Fn) {
+  useSignalStack();
   FatalReason.clear();
+  const void *Activities = SavePrettyStackState();
+  const void *Outer = setOuterActivities(Activities);
   CrashRecoveryContext Context;
   GuardOutcome Outcome;
-  if (Context.RunSafely(Fn))
+  bool Returned = Context.RunSafely(Fn);
+  setOuterActivities(Outer);
+  if (Returned)
     return Outcome;
-  if (!FatalReason.empty()) {
-    Outcome.Error = FatalReason;
-    return Outcome;
-  }
-  Outcome.Crashed = true;
-  // The context reports a signal as a shell would, 128 + its number.
-  const char *Signal = Context.RetCode > 128 ? strsignal(Context.RetCode - 128) : nullptr;
-  Outcome.Error = std::string("LLVM crashed") +
-                  (Signal ? std::string(" (") + Signal + ")" : std::string());
+  // Their entries were on a part of the stack that is gone.
+  RestorePrettyStackState(Activities);
+  LastWords Words = lastWords();
+  Outcome.Doing = std::move(Words.Doing);
+  Outcome.Crashed = Words.Signal != 0;
+  Outcome.Error = Outcome.Crashed ? reasonOfCrash(Words) : FatalReason;
+  // An empty one would say that all is well.
+  if (Outcome.Error.empty())
+    Outcome.Error = "LLVM gave up without a reason";
   return Outcome;
 }
 
@@ -81,7 +103,9 @@ rust::String set_llvm_args(rust::Slice<const rust::String> Args) {
     Argv.push_back(Arg.c_str());
   std::string Complaint;
   raw_string_ostream OS(Complaint);
-  cl::ParseCommandLineOptions(static_cast<int>(Argv.size()), Argv.data(), "", &OS);
+  // What comes before an option that LLVM rejects has its value by then, and would have it in the next run.
+  if (!cl::ParseCommandLineOptions(static_cast<int>(Argv.size()), Argv.data(), "", &OS))
+    cl::ResetAllOptionOccurrences();
   return rust::String::lossy(Complaint);
 }
 

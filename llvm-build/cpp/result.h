@@ -11,6 +11,7 @@
 
 namespace thinfarm {
 
+struct LinkMessage;
 struct StageTimes;
 
 class BackendResult {
@@ -21,6 +22,7 @@ public:
   bool ok() const { return Error.empty(); }
   bool crashed() const { return Crashed; }
   rust::String error() const { return rust::String::lossy(Error); }
+  rust::String doing() const { return rust::String::lossy(Doing); }
   rust::String diagnostics() const { return rust::String::lossy(Diagnostics); }
   uint32_t warnings() const { return Warnings; }
   uint32_t errors() const { return Errors; }
@@ -28,13 +30,18 @@ public:
     return {reinterpret_cast<const uint8_t *>(Object.data()), Object.size()};
   }
   StageTimes times() const;
+  rust::Vec<LinkMessage> messages() const;
 
   // Why the job failed, empty if it did not.
   std::string Error;
   // LLVM crashed: what its locks guarded can no longer be trusted.
   bool Crashed = false;
+  // What it was doing when it ended in the middle of something, a line each, the innermost first.
+  std::string Doing;
   // Warnings and errors as clang words them, a line or more each.
   std::string Diagnostics;
+  // The same as lld words them, without a program's name.
+  rust::Vec<LinkMessage> Messages;
   uint32_t Warnings = 0;
   uint32_t Errors = 0;
   llvm::SmallVector<char, 0> Object;

@@ -22,6 +22,7 @@
 #include "llvm/Support/Caching.h"
 #include "llvm/Support/CodeGen.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/PrettyStackTrace.h"
 #include "llvm/Support/TimeProfiler.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/IPO/FunctionImport.h"
@@ -33,6 +34,7 @@ namespace thinfarm {
 BackendResult::BackendResult() : Times(std::make_unique<StageTimes>()) {}
 BackendResult::~BackendResult() = default;
 StageTimes BackendResult::times() const { return *Times; }
+rust::Vec<LinkMessage> BackendResult::messages() const { return Messages; }
 
 // --- Options
 
@@ -194,12 +196,57 @@ private:
   const lto::Config *Link;
 };
 
+namespace {
+
+// What a job is at, for the case of a crash. LLVM itself tells of passes only.
+class Activity : public PrettyStackTraceEntry {
+public:
+  Activity(const BitcodeModule &Module, const ImportMap &Imports) : Module(Module), Imports(Imports) {}
+
+  void print(raw_ostream &OS) const override {
+    OS << Doing << " '" << Module.Id << '\'';
+    if (IsImporting) {
+      // The first ones tell which they are; there may be thousands.
+      constexpr size_t Enough = 8;
+      ListSeparator Separator;
+      OS << " from ";
+      for (const auto &Import : drop_end(Imports.Modules, excess(Enough)))
+        OS << Separator << '\'' << Import.first << '\'';
+      if (size_t More = excess(Enough))
+        OS << " and " << More << " more";
+    }
+    OS << '\n';
+  }
+
+  void imports() {
+    Doing = "Importing into module";
+    IsImporting = !Imports.Modules.empty();
+  }
+  void compiles() {
+    Doing = "Compiling module";
+    IsImporting = false;
+  }
+
+private:
+  size_t excess(size_t Enough) const {
+    return Imports.Modules.size() > Enough ? Imports.Modules.size() - Enough : 0;
+  }
+
+  const BitcodeModule &Module;
+  const ImportMap &Imports;
+  const char *Doing = "Loading module";
+  bool IsImporting = false;
+};
+
+} // namespace
+
 static void runJob(const BitcodeModule &Module, const SummaryIndex &Index, ImportMap &Imports,
                    const CodegenOptions &Options, const JobFiles &Files,
                    BackendDiagnostics &Diagnostics, LLVMContext &Context, BackendResult &Result) {
   TimeTrace Trace;
   StageClock Clock;
   StageTimes &Times = *Result.Times;
+  Activity At(Module, Imports);
 
   Context.enableDebugTypeODRUniquing();
   // clang keeps names of values in case textual IR is read or written; no object depends on them.
@@ -224,6 +271,7 @@ static void runJob(const BitcodeModule &Module, const SummaryIndex &Index, Impor
   Context.setDefaultTargetFeatures(
       join(strings({Options.features.data(), Options.features.size()}), ","));
   Clock.end(Times.load);
+  At.imports();
 
   DenseMap<StringRef, GVSummaryMapTy> DefinedPerModule;
   Index.Index->collectDefinedGVSummariesPerModule(DefinedPerModule);
@@ -239,6 +287,7 @@ static void runJob(const BitcodeModule &Module, const SummaryIndex &Index, Impor
   // The hooks see the module between LLVM's stages and leave it alone.
   Conf.PostImportModuleHook = [&](unsigned, const llvm::Module &) {
     Clock.end(Times.import);
+    At.compiles();
     return true;
   };
   Conf.PostOptModuleHook = [&](unsigned, const llvm::Module &) {
@@ -276,6 +325,7 @@ run_thin_backend(const BitcodeModule &Module, std::unique_ptr<SummaryIndex> Inde
   if (!Guard.Error.empty()) {
     Result->Error = Guard.Error;
     Result->Crashed = Guard.Crashed;
+    Result->Doing = Guard.Doing;
     (void)Context.release();
     (void)Index.release();
   }

@@ -5,8 +5,9 @@ use std::fmt;
 use cxx::UniquePtr;
 
 use crate::bitcode::{Bitcode, Index};
-use crate::bridge::ffi::{self, CodegenOptions, JobFiles, StageTimes};
+use crate::bridge::ffi::{self, CodegenOptions, JobFiles, LinkMessage, StageTimes};
 use crate::command::Cc1;
+use crate::{crash, rescue};
 
 /// What a successful job made.
 pub struct Compiled {
@@ -20,17 +21,23 @@ pub struct Failure {
     pub reason: String,
     /// Diagnostics as clang words them, a line or more each; may be empty.
     pub diagnostics: String,
+    /// The same in lld's words.
+    pub messages: Vec<LinkMessage>,
     /// How many of them are warnings.
     pub warnings: u32,
     /// How many of them are errors.
     pub errors: u32,
     /// LLVM crashed rather than reported an error: locks that the job held stay held.
     pub crashed: bool,
+    /// What LLVM was doing when a crash or a fatal error ended it, a line each, the innermost last: usually a pass
+    /// and the function or the module it ran on.
+    pub doing: Vec<String>,
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)
+        f.write_str(&self.reason)?;
+        self.doing.iter().try_for_each(|line| write!(f, "\n    {line}"))
     }
 }
 
@@ -50,12 +57,17 @@ impl Compiled {
         if raw.ok() {
             return Ok(Self { raw });
         }
+        if raw.crashed() {
+            rescue::after_crash();
+        }
         Err(Failure {
-            reason: raw.error(),
+            reason: raw.error().trim_end().to_owned(),
             diagnostics: raw.diagnostics(),
+            messages: raw.messages(),
             warnings: raw.warnings(),
             errors: raw.errors(),
             crashed: raw.crashed(),
+            doing: raw.doing().lines().rev().map(crash::shortened).collect(),
         })
     }
 
@@ -67,6 +79,11 @@ impl Compiled {
     /// Warnings as clang words them, a line or more each.
     pub fn diagnostics(&self) -> String {
         self.raw.diagnostics()
+    }
+
+    /// The same in lld's words.
+    pub fn messages(&self) -> Vec<LinkMessage> {
+        self.raw.messages()
     }
 
     /// How many warnings there are.

@@ -3,6 +3,7 @@
 
 use crate::lld::LinkBackends;
 use crate::mapped::Mapped;
+use crate::process::llvm_programs;
 
 #[cxx::bridge(namespace = "thinfarm")]
 #[allow(clippy::too_many_arguments)]
@@ -245,8 +246,38 @@ pub(crate) mod ffi {
         starts: Vec<u32>,
         /// DWARF is split by options that were dropped because they name the front end's files.
         splits_dwarf: bool,
+        /// The directory whose files the flags name, empty for that of this process.
+        directory: String,
+        /// Files that a backend would read and that are not there; their options were dropped.
+        missing: Vec<MissingFile>,
         /// A response file cannot be read; empty if all can.
         error: String,
+    }
+
+    /// A file that an option names and that is not there.
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+    pub struct MissingFile {
+        /// The option as it is written, with its values.
+        option: String,
+        /// Where the file was looked for.
+        path: String,
+        /// When a backend reads it: `if it was …`; empty if always.
+        only: String,
+    }
+
+    /// An option of clang that has a value of its own, as clang's table has it.
+    #[derive(Clone, Debug)]
+    pub struct ClangOption {
+        /// With its dashes, and the `=` if it ends in one.
+        name: String,
+        /// The value may stand in the same word.
+        is_joined: bool,
+        /// The value may be the next word.
+        is_separate: bool,
+        /// clang's driver has it.
+        is_clangs: bool,
+        /// cc1 has it.
+        is_cc1s: bool,
     }
 
     /// Facts of one bitcode module, read without building IR.
@@ -287,8 +318,6 @@ pub(crate) mod ffi {
         pie_level: u32,
         /// LLVM's name of the code model the module asks for; empty without.
         code_model: String,
-        /// Why nothing could be read; empty if it could.
-        error: String,
     }
 
     /// A function or variable count and the modules an index imports from.
@@ -345,6 +374,46 @@ pub(crate) mod ffi {
         bytes: Vec<u8>,
     }
 
+    /// A command line, with response files replaced by what is in them.
+    pub struct ExpandedArguments {
+        /// The arguments.
+        arguments: Vec<Argument>,
+        /// Why there are none, in the words of lld; empty if there are.
+        error: String,
+    }
+
+    /// What a message is.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[repr(u8)]
+    pub enum Severity {
+        /// The link fails.
+        Error,
+        /// It does not.
+        Warning,
+        /// A remark or a note.
+        Note,
+    }
+
+    /// A diagnostic of a backend as lld words it.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct LinkMessage {
+        /// What the options of the job, and of the link, make of it.
+        severity: Severity,
+        /// Without a program's name; more than one line, perhaps.
+        text: String,
+    }
+
+    /// An option for LLVM of a link, which decides about code generation by way of lld's configuration only.
+    #[derive(Clone, Debug)]
+    pub struct CodegenWord {
+        /// As it was given to LLVM.
+        word: String,
+        /// What options for LLVM say of code generation. lld may decide otherwise.
+        with: CodegenOptions,
+        /// The same without this one.
+        without: CodegenOptions,
+    }
+
     /// What lld decided about the ThinLTO backends of a link.
     #[derive(Clone, Debug)]
     pub struct LinkConfig {
@@ -367,6 +436,8 @@ pub(crate) mod ffi {
         no_warnings: bool,
         /// Because of what only LLVM's own backends can do the work; empty if others can.
         only_own_backends: String,
+        /// The modules of a link whose work only LLVM's own backends can do; empty if not all of their names are text.
+        modules: Vec<String>,
     }
 
     /// How the backends of a link begin.
@@ -376,6 +447,8 @@ pub(crate) mod ffi {
         directory: String,
         /// LLVM's own backends are to do the work.
         is_left_to_llvm: bool,
+        /// Objects are cached as lld would, so its warnings about the cache are due.
+        caches_as_lld: bool,
         /// Why the link fails; empty if it does not.
         failure: String,
     }
@@ -411,6 +484,9 @@ pub(crate) mod ffi {
         /// The same bytes, for whoever keeps them.
         fn share(self: &Mapped) -> Box<Mapped>;
 
+        /// The directory of the linked LLVM's programs.
+        fn llvm_programs() -> &'static str;
+
         /// Who makes native objects for a link.
         type LinkBackends<'a>;
 
@@ -440,6 +516,23 @@ pub(crate) mod ffi {
 
         /// Registers every target and the crash handlers; idempotent.
         fn initialize();
+        /// What a crash tells besides what LLVM knows: the arguments of this program, and advice.
+        fn describe_program(args: &[Argument], advice: &str);
+        /// Returns when a crash is about to end the process, which waits for `crash_is_cleared_up`.
+        fn wait_for_crash();
+        fn crash_is_cleared_up();
+        /// Removes the outputs of lld and clang that are not whole.
+        fn remove_files_of_llvm();
+
+        /// The calling thread runs a job, until `unwatch_job_thread` is told the number returned.
+        fn watch_job_thread() -> u64;
+        fn unwatch_job_thread(id: u64);
+        /// LLVM has crashed in a job.
+        fn note_crash();
+        fn has_crashed() -> bool;
+        /// Ends jobs that have used no processor time in `patience` calls of this; whether there are jobs.
+        fn watch_jobs(patience: u32) -> bool;
+
         /// Applies `-mllvm` options; returns LLVM's complaint or an empty string.
         fn set_llvm_args(args: &[String]) -> String;
         /// Whether debug info of bitcode is taken as valid instead of verified on load.
@@ -454,7 +547,9 @@ pub(crate) mod ffi {
 
         fn run_driver(args: &[String], clang: &str, program: &str, check_inputs: bool) -> DriverOutcome;
         fn parse_cc1(args: &[String]) -> Cc1Outcome;
-        fn backend_flags(args: &[String], program: &str, directory: &str) -> BackendFlags;
+        /// See [`crate::backend_flags`]; with `places`, the directory is one of them, and not known.
+        fn backend_flags(args: &[String], program: &str, directory: &str, places: &[String]) -> BackendFlags;
+        fn clang_options() -> Vec<ClangOption>;
         fn option_groups(args: &[String]) -> BackendFlags;
         /// Everything that a cc1 command line says about diagnostics, option by option.
         fn diagnostic_options(cc1: &[String]) -> Vec<String>;
@@ -463,7 +558,7 @@ pub(crate) mod ffi {
 
         fn open_bitcode(bytes: &[u8], id: &str, error: &mut String) -> UniquePtr<BitcodeModule>;
         fn facts(self: &BitcodeModule) -> ModuleFacts;
-        fn record(self: &BitcodeModule) -> ModuleRecord;
+        fn record(self: &BitcodeModule, error: &mut String) -> ModuleRecord;
         /// Inline assembly with a directive that may read a file.
         fn assembly(self: &BitcodeModule, error: &mut String) -> Vec<String>;
         fn bytes(self: &BitcodeModule) -> &[u8];
@@ -502,7 +597,11 @@ pub(crate) mod ffi {
         fn prune_cache(directory: &[u8], policy: &str, pruned: &mut bool) -> String;
 
         /// Replaces `@FILE` by the arguments in it, as lld does.
-        fn expand_response_files(args: &[Argument]) -> Vec<Argument>;
+        fn expand_response_files(args: &[Argument]) -> ExpandedArguments;
+        /// Those of `words`, the options that lld gave to LLVM, that say something of code generation to lld alone.
+        fn codegen_words(words: &[String]) -> Vec<CodegenWord>;
+        /// Says something in the form of lld, which is linking, and counts errors as its own.
+        fn say_as_lld(severity: Severity, text: &str);
         /// Whether `ld.lld ARGS` succeeded; fatal errors of lld end the process.
         fn link(args: &[Argument], may_lend: bool, backends: &mut LinkBackends<'_>) -> bool;
         /// Ends the process as lld does, without running destructors.
@@ -511,9 +610,11 @@ pub(crate) mod ffi {
         fn ok(self: &BackendResult) -> bool;
         fn crashed(self: &BackendResult) -> bool;
         fn error(self: &BackendResult) -> String;
+        fn doing(self: &BackendResult) -> String;
         fn diagnostics(self: &BackendResult) -> String;
         fn warnings(self: &BackendResult) -> u32;
         fn errors(self: &BackendResult) -> u32;
+        fn messages(self: &BackendResult) -> Vec<LinkMessage>;
         fn object(self: &BackendResult) -> &[u8];
         fn times(self: &BackendResult) -> StageTimes;
     }

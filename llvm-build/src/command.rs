@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::ffi;
-use crate::bridge::ffi::{CodegenOptions, JobFiles};
+use crate::bridge::ffi::{ClangOption, CodegenOptions, JobFiles, MissingFile};
 
 /// A cc1 command line: what clang's driver hands to its compiler proper.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ pub enum CommandError {
 impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rejected(diagnostics) => f.write_str(diagnostics.trim_end()),
+            Self::Rejected(diagnostics) => f.write_str(&errors(diagnostics)),
             Self::NothingToDo(_) => f.write_str("the command line compiles nothing"),
             Self::Unsupported(reason) => f.write_str(reason),
         }
@@ -81,6 +81,16 @@ impl fmt::Display for CommandError {
 }
 
 impl std::error::Error for CommandError {}
+
+/// The errors among clang's `diagnostics`, without the words before them: whoever tells them says who says so.
+fn errors(diagnostics: &str) -> String {
+    let error = |line: &'_ str| {
+        let (before, error) = line.split_once("error: ")?;
+        (before.is_empty() || before.ends_with(": ")).then(|| error.to_owned())
+    };
+    let errors: Vec<String> = diagnostics.lines().filter_map(error).collect();
+    if errors.is_empty() { diagnostics.trim_end().to_owned() } else { errors.join("; ") }
+}
 
 /// How clang's driver is run.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +135,18 @@ pub fn parse_cc1(cc1: &Cc1) -> Result<Parsed, CommandError> {
     Ok(Parsed { options: outcome.options, files: outcome.files, warnings: outcome.diagnostics })
 }
 
+/// Where a compile command ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RanIn<'a> {
+    /// In the working directory of this process.
+    Here,
+    /// In this directory, which may be gone.
+    Directory(&'a str),
+    /// In one of these, as far as anybody knows. The first that has the most of the files which the command names
+    /// is taken; the working directory, if none has any.
+    OneOf(&'a [String]),
+}
+
 /// What a backend needs of a compile command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BackendFlags {
@@ -132,21 +154,53 @@ pub struct BackendFlags {
     pub options: Vec<Vec<String>>,
     /// DWARF is split by options that are not among them, because they name the front end's files.
     pub splits_dwarf: bool,
+    /// Where the command ran or most likely ran, if that matters and is not the working directory.
+    pub directory: Option<String>,
+    /// Files that a backend would read and that are not there. Their options are not among those left.
+    pub missing: Vec<MissingFile>,
+}
+
+impl fmt::Display for MissingFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { option, path, only } = self;
+        match option.ends_with(path.as_str()) {
+            true => write!(f, "{option}: the file is not there")?,
+            false => write!(f, "{option}: {path} is not there")?,
+        }
+        if !only.is_empty() {
+            write!(f, ", which matters only {only}")?;
+        }
+        Ok(())
+    }
 }
 
 /// Takes from a front end's command line, clang's or (`-cc1` first) cc1's, the options that a backend
 /// job needs: what names files of the front end's job and what the preprocessor, the linker and LTO
-/// read goes.
+/// read goes, and so does every option that names a file which is not there any more.
 ///
-/// `program` is the name that clang was called by, which may say what the target is. The command ran
-/// in `directory`: relative paths of files that the options make clang read or write become absolute
-/// (with an empty one they stay). Response files are expanded.
+/// `program` is the name that clang was called by, which may say what the target is. Relative paths of files that
+/// the options make clang read or write become absolute, unless the command ran here. Response files are expanded.
 ///
 /// # Errors
 /// A response file cannot be read.
-pub fn backend_flags(args: &[String], program: &str, directory: &str) -> Result<BackendFlags, CommandError> {
+pub fn backend_flags(
+    args: &[String],
+    program: &str,
+    ran_in: RanIn<'_>,
+) -> Result<BackendFlags, CommandError> {
     crate::initialize();
-    grouped(ffi::backend_flags(args, program, directory))
+    let (directory, places) = match ran_in {
+        RanIn::Here => ("", &[][..]),
+        RanIn::Directory(directory) => (directory, &[][..]),
+        RanIn::OneOf(places) => ("", places),
+    };
+    grouped(ffi::backend_flags(args, program, directory, places))
+}
+
+/// All options of clang and cc1 that have one value, in the order of clang's table: what a test walks that is to
+/// find every one of a kind.
+pub fn clang_options() -> Vec<ClangOption> {
+    ffi::clang_options()
 }
 
 /// The options of a clang command line (or, `-cc1` first, of cc1's), each with its values.
@@ -156,12 +210,17 @@ pub fn option_groups(args: &[String]) -> Vec<Vec<String>> {
 }
 
 fn grouped(flags: ffi::BackendFlags) -> Result<BackendFlags, CommandError> {
-    let ffi::BackendFlags { flags, starts, splits_dwarf, error } = flags;
+    let ffi::BackendFlags { flags, starts, splits_dwarf, directory, missing, error } = flags;
     if !error.is_empty() {
         return Err(CommandError::Unsupported(error));
     }
     let ranges = starts.windows(2).map(|pair| pair[0] as usize..pair[1] as usize);
-    Ok(BackendFlags { options: ranges.map(|range| flags[range].to_vec()).collect(), splits_dwarf })
+    Ok(BackendFlags {
+        options: ranges.map(|range| flags[range].to_vec()).collect(),
+        splits_dwarf,
+        directory: (!directory.is_empty()).then_some(directory),
+        missing,
+    })
 }
 
 #[cfg(test)]
@@ -170,11 +229,20 @@ mod tests {
 
     fn flags_in(directory: &str, program: &str, line: &str) -> String {
         let args: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        backend_flags(&args, program, directory).unwrap().options.concat().join(" ")
+        let ran_in = if directory.is_empty() { RanIn::Here } else { RanIn::Directory(directory) };
+        backend_flags(&args, program, ran_in).unwrap().options.concat().join(" ")
     }
 
     fn flags(line: &str) -> String {
         flags_in("", "clang", line)
+    }
+
+    #[test]
+    fn a_rejection_says_what_is_wrong_and_not_who_says_so() {
+        let rejected = |text: &str| CommandError::Rejected(text.to_owned()).to_string();
+        let both = "thinfarm: error: unknown argument: '-a'\nthinfarm: warning: b\nerror: c: error: d\n2 errors generated.\n";
+        assert_eq!(rejected(both), "unknown argument: '-a'; c: error: d");
+        assert_eq!(rejected("nobody knows\n"), "nobody knows");
     }
 
     #[test]
@@ -215,30 +283,112 @@ mod tests {
         );
     }
 
+    /// A directory with `files`, gone at the end of the test.
+    fn directory(files: &[&str]) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = directory.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        directory
+    }
+
     #[test]
     fn paths_are_those_of_the_directory() {
+        let directory = directory(&["p", "x/y", "l", "default.profdata", "r.txt"]);
+        let name = directory.path().to_str().unwrap();
         for (line, absolute) in [
             ("-fprofile-sample-use=p", "-fprofile-sample-use=/d/p"),
             ("-fprofile-use", "-fprofile-use=/d"),
             ("-fprofile-use=x/y", "-fprofile-use=/d/x/y"),
             ("-Ii -I j -I/k", "-I/d/i -I /d/j -I/k"),
+            ("-Xclang -internal-isystem -Xclang i", "-Xclang -internal-isystem -Xclang /d/i"),
             ("-fbasic-block-sections=list=l", "-fbasic-block-sections=list=/d/l"),
             ("-fbasic-block-sections=all", "-fbasic-block-sections=all"),
+            ("-mllvm -cgscc-inline-replay=r.txt", "-mllvm -cgscc-inline-replay=/d/r.txt"),
             ("-foptimization-record-file=r.yaml", "-foptimization-record-file=/d/r.yaml"),
             (
                 "-fprofile-generate=run -fdebug-compilation-dir=x",
                 "-fprofile-generate=run -fdebug-compilation-dir=x",
             ),
         ] {
-            assert_eq!(flags_in("/d", "clang", line), absolute);
+            assert_eq!(flags_in(name, "clang", line), absolute.replace("/d", name));
         }
+    }
+
+    /// The options that are left of `line`, and what is missing, for a command that ran in `directory`.
+    fn left_and_missing(directory: &str, line: &str) -> (String, Vec<String>) {
+        let args: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let flags = backend_flags(&args, "clang", RanIn::Directory(directory)).unwrap();
+        (flags.options.concat().join(" "), flags.missing.into_iter().map(|file| file.option).collect())
+    }
+
+    #[test]
+    fn options_of_files_that_are_gone_go_and_those_of_backends_are_told() {
+        let directory = directory(&["there"]);
+        let name = directory.path().to_str().unwrap();
+        for told in [
+            "-fprofile-use",
+            "-fprofile-use=gone",
+            "-fprofile-instr-use=gone",
+            "-fprofile-sample-use=gone",
+            "-fauto-profile=gone",
+            "-fprofile-remapping-file=gone",
+            "-fbasic-block-sections=list=gone",
+            "-fpass-plugin=gone",
+            "--config=./gone",
+            "@gone",
+            "-mllvm -fs-profile-file=gone",
+            "-Xclang -fprofile-instrument-use-path=gone",
+        ] {
+            let word = told.strip_prefix("-Xclang ").unwrap_or(told).replace("@", &format!("@{name}/"));
+            assert_eq!(left_and_missing(name, &format!("-O2 {told} -g")), ("-O2 -g".to_owned(), vec![word]));
+        }
+        for silent in ["-fsanitize-ignorelist=there", "-fxray-attr-list=gone", "-fmemory-profile-use=gone"] {
+            assert_eq!(left_and_missing(name, &format!("-O2 {silent}")), ("-O2".to_owned(), vec![]));
+        }
+        // The last one counts.
+        for (line, left) in [
+            ("-fprofile-use=gone -fno-profile-use", "-fno-profile-use".to_owned()),
+            ("-fauto-profile=gone -fauto-profile=there", format!("-fauto-profile={name}/there")),
+        ] {
+            assert_eq!(left_and_missing(name, line), (left, vec![]));
+        }
+        // A directory that is gone has no files, whatever this process's has.
+        let here = directory.path().join("gone");
+        assert_eq!(left_and_missing(here.to_str().unwrap(), "@Cargo.toml").1.len(), 1);
+    }
+
+    #[test]
+    fn the_likely_directory_has_the_most_of_the_files() {
+        let directory = directory(&["p", "a/p", "a/b/c.c", "a/b/o/x"]);
+        let place = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+        let places = ["a/b/o", "a/b", "a", ""].map(place);
+        let taken = |line: &str| {
+            let args: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            backend_flags(&args, "clang", RanIn::OneOf(&places)).unwrap()
+        };
+        // The nearest with the profile; the one with profile and source.
+        assert_eq!(taken("-fprofile-sample-use=p").directory.as_deref(), Some(&*places[2]));
+        let found = taken("-fprofile-sample-use=p -c b/c.c");
+        assert_eq!(found.options[0], [format!("-fprofile-sample-use={}/p", places[2])]);
+        // The source says where the profile is missing.
+        let found = taken("-fprofile-sample-use=p -c c.c -o o/x");
+        assert_eq!(
+            (found.directory.as_deref(), &found.missing[0].path),
+            (Some(&*places[1]), &format!("{}/p", places[1]))
+        );
+        // Nothing depends on it, or nothing is known of it.
+        assert_eq!(taken("-O2 -c c.c").directory, None);
+        assert_eq!(taken("-O2 -Ix").directory, None);
     }
 
     #[test]
     fn cc1_has_options_of_its_own() {
         let line = "-cc1 -triple t -emit-llvm-bc -flto=thin -flto-unit -main-file-name a.c -split-dwarf-output a.dwo -O2";
         let args: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        let flags = backend_flags(&args, "clang", "").unwrap();
+        let flags = backend_flags(&args, "clang", RanIn::Here).unwrap();
         assert_eq!(flags.options.concat().join(" "), "-cc1 -triple t -O2");
         assert!(flags.splits_dwarf);
         assert_eq!(
@@ -249,10 +399,8 @@ mod tests {
 
     #[test]
     fn response_files_are_those_of_the_directory() {
-        let directory = std::env::temp_dir().join(format!("flags-{}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
-        std::fs::write(directory.join("rsp"), "-O3 -DX '-mllvm' -y").unwrap();
-        assert_eq!(flags_in(directory.to_str().unwrap(), "clang", "@rsp -c a.c"), "-O3 -mllvm -y");
-        std::fs::remove_dir_all(directory).unwrap();
+        let directory = directory(&[]);
+        std::fs::write(directory.path().join("rsp"), "-O3 -DX '-mllvm' -y").unwrap();
+        assert_eq!(flags_in(directory.path().to_str().unwrap(), "clang", "@rsp -c a.c"), "-O3 -mllvm -y");
     }
 }

@@ -13,29 +13,40 @@ mod bitcode;
 mod bridge;
 mod cache_pruning;
 mod command;
+mod crash;
 mod heap;
 mod jobserver;
 mod lld;
 mod mapped;
 mod mappings;
+#[cfg(test)]
+mod option_walk;
 mod process;
+#[cfg(not(feature = "dynamic-llvm"))]
+pub mod replaced;
+mod rescue;
+mod variants;
 
 pub use backend::{Compiled, Failure, compile_with_clang_action, compile_with_thin_backend};
 pub use bitcode::{Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, index_meaning, is_native_object};
 pub use bridge::ffi::{
-    CodegenOptions, Imports, IndexMeaning, JobFiles, LinkConfig, LinkJob, LinkObject, ModuleFacts,
-    ModuleRecord, StageTime, StageTimes,
+    ClangOption, CodegenOptions, CodegenWord, Imports, IndexMeaning, JobFiles, LinkConfig, LinkJob,
+    LinkMessage, LinkObject, MissingFile, ModuleFacts, ModuleRecord, Severity, StageTime, StageTimes,
 };
 pub use cache_pruning::{CachePruningPolicy, prune_cache};
 pub use command::{
-    BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, backend_flags, drive, option_groups, parse_cc1,
+    BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, RanIn, backend_flags, clang_options, drive,
+    option_groups, parse_cc1,
 };
+pub use crash::{clear_up_after_crash, describe_program, remove_files_of_llvm};
 pub use heap::ThreadPeak;
 pub use jobserver::inherited_jobserver;
-pub use lld::{Backends, exit_as_lld, expand_response_files, link};
+pub use lld::{Backends, codegen_words, exit_as_lld, expand_response_files, link, say_as_lld};
 pub use mapped::Mapped;
 pub use mappings::release_read_mappings;
 pub use process::{
-    LLVM_MAJOR, build_bindir, build_version, clang_version, initialize, llvm_version, set_llvm_args,
-    set_trust_debug_info, targets,
+    LLVM_MAJOR, build_bindir, build_version, clang_version, executed_path, initialize, llvm_version,
+    set_llvm_args, set_trust_debug_info, targets,
 };
+pub use rescue::{JobThread, has_crashed};
+pub use variants::chosen_variants;

@@ -2,10 +2,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::{fmt, mem};
 
-use crate::bridge::ffi::{self, Argument, LinkBeginning, LinkConfig, LinkJob, LinkObject};
+use crate::bridge::ffi::{
+    self, Argument, CodegenWord, LinkBeginning, LinkConfig, LinkJob, LinkMessage, LinkObject,
+};
 
 /// Makes the native objects of a ThinLTO link, in place of LLVM's own backends.
 pub trait Backends {
@@ -22,6 +25,10 @@ pub trait Backends {
     /// Why the link fails; lld prints it.
     fn compile(&mut self, jobs: Vec<LinkJob>) -> Result<Vec<LinkObject>, String>;
 
+    /// Whether objects are in the cache that lld would have them in, so that what it says of that is true. Asked when
+    /// the link has begun.
+    fn caches_as_lld(&self) -> bool;
+
     /// lld has the objects.
     fn finish(&mut self);
 }
@@ -37,10 +44,11 @@ impl fmt::Debug for LinkBackends<'_> {
 
 impl LinkBackends<'_> {
     pub(crate) fn begin(&mut self, config: &LinkConfig) -> LinkBeginning {
-        match self.0.begin(config) {
+        match as_error(|| self.0.begin(config)) {
             Ok(Some(directory)) => {
                 let directory = directory.to_string_lossy().into_owned();
-                LinkBeginning { directory, ..LinkBeginning::default() }
+                let caches_as_lld = self.0.caches_as_lld();
+                LinkBeginning { directory, caches_as_lld, ..LinkBeginning::default() }
             }
             Ok(None) => LinkBeginning { is_left_to_llvm: true, ..LinkBeginning::default() },
             Err(failure) => LinkBeginning { failure, ..LinkBeginning::default() },
@@ -48,7 +56,7 @@ impl LinkBackends<'_> {
     }
 
     pub(crate) fn compile(&mut self, jobs: &mut Vec<LinkJob>, objects: &mut Vec<LinkObject>) -> String {
-        match self.0.compile(mem::take(jobs)) {
+        match as_error(|| self.0.compile(mem::take(jobs))) {
             Ok(made) => {
                 *objects = made;
                 String::new()
@@ -60,6 +68,13 @@ impl LinkBackends<'_> {
     pub(crate) fn finish(&mut self) {
         self.0.finish();
     }
+}
+
+/// lld ends as after any error where a panic would end the process in the middle of it.
+fn as_error<T>(call: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
+        Err("a panic, which is a bug of this program, ended the ThinLTO backends".to_owned())
+    })
 }
 
 /// Links as `ld.lld` does, `args` being the program's name and lld's arguments, with `backends` at work where
@@ -74,9 +89,27 @@ pub fn link(args: &[OsString], may_lend: bool, backends: &mut dyn Backends) -> b
 }
 
 /// The same arguments with `@FILE` replaced by what is in FILE, by lld's rules.
-pub fn expand_response_files(args: &[OsString]) -> Vec<OsString> {
+///
+/// # Errors
+/// Why that cannot be, in lld's words.
+pub fn expand_response_files(args: &[OsString]) -> Result<Vec<OsString>, String> {
     let expanded = ffi::expand_response_files(&arguments(args));
-    expanded.into_iter().map(|argument| OsString::from_vec(argument.bytes)).collect()
+    if !expanded.error.is_empty() {
+        return Err(expanded.error);
+    }
+    Ok(expanded.arguments.into_iter().map(|argument| OsString::from_vec(argument.bytes)).collect())
+}
+
+/// Those of `words`, the options that lld has given to LLVM, that decide about code generation by way of lld's
+/// configuration only. To be called before any job runs.
+pub fn codegen_words(words: &[String]) -> Vec<CodegenWord> {
+    ffi::codegen_words(words)
+}
+
+/// Says something in the form that lld has for its own, while it links. An error fails the link; the one that is too
+/// many ends the process.
+pub fn say_as_lld(message: &LinkMessage) {
+    ffi::say_as_lld(message.severity, &message.text);
 }
 
 /// Ends the process with `code`, as lld does: what lld has left to do is done, and nothing is freed.
@@ -85,6 +118,33 @@ pub fn exit_as_lld(code: i32) -> ! {
     unreachable!("lld has ended the process")
 }
 
-fn arguments(args: &[OsString]) -> Vec<Argument> {
+pub(crate) fn arguments(args: &[OsString]) -> Vec<Argument> {
     args.iter().map(|arg| Argument { bytes: OsStr::as_bytes(arg).to_vec() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Panicking;
+
+    impl Backends for Panicking {
+        fn begin(&mut self, _: &LinkConfig) -> Result<Option<PathBuf>, String> {
+            panic!("in the middle of lld")
+        }
+
+        fn compile(&mut self, _: Vec<LinkJob>) -> Result<Vec<LinkObject>, String> {
+            panic!("in the middle of lld")
+        }
+
+        fn finish(&mut self) {}
+    }
+
+    #[test]
+    fn a_panic_fails_the_link() {
+        let mut panicking = Panicking;
+        let mut backends = LinkBackends(&mut panicking);
+        assert!(backends.begin(&LinkConfig::default()).failure.contains("panic"));
+        assert!(backends.compile(&mut Vec::new(), &mut Vec::new()).contains("panic"));
+    }
 }

@@ -1,17 +1,40 @@
-//! Files in memory.
+//! Bytes that several have: files in memory, and what was never in one.
 
 use std::fs::File;
 use std::io;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use memmap2::{Mmap, UncheckedAdvice};
 
-/// The bytes of a file, or a part of them, mapped. Clones and parts share the one mapping.
+/// The bytes of a file that is mapped, or of memory of this process, or a part of them. Clones and parts share them.
 #[derive(Clone, Debug)]
 pub struct Mapped {
-    map: Arc<Mmap>,
+    source: Arc<Source>,
     range: Range<usize>,
+}
+
+#[derive(Debug)]
+enum Source {
+    File(Mmap),
+    Memory(Box<[u8]>),
+}
+
+impl Deref for Source {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::File(map) => map,
+            Self::Memory(bytes) => bytes,
+        }
+    }
+}
+
+impl From<Box<[u8]>> for Mapped {
+    fn from(bytes: Box<[u8]>) -> Self {
+        Self { range: 0..bytes.len(), source: Arc::new(Source::Memory(bytes)) }
+    }
 }
 
 impl Mapped {
@@ -27,14 +50,14 @@ impl Mapped {
         // a read fault, which the guard around every LLVM call turns into an error of that job; a
         // linker that maps its inputs takes the same risk.
         let map = unsafe { Mmap::map(file) }?;
-        Ok(Self { range: 0..map.len(), map: Arc::new(map) })
+        Ok(Self { range: 0..map.len(), source: Arc::new(Source::File(map)) })
     }
 
     /// `size` bytes from `offset` on, or `None` if these are not all there.
     pub fn part(&self, offset: u64, size: u64) -> Option<Self> {
         let start = self.range.start.checked_add(usize::try_from(offset).ok()?)?;
         let end = start.checked_add(usize::try_from(size).ok()?)?;
-        (end <= self.range.end).then(|| Self { map: self.map.clone(), range: start..end })
+        (end <= self.range.end).then(|| Self { source: self.source.clone(), range: start..end })
     }
 
     /// How many bytes these are.
@@ -42,14 +65,15 @@ impl Mapped {
         self.range.len() as u64
     }
 
-    /// Lets the kernel take back the pages that were read; whoever reads them again finds them in
+    /// Lets the kernel take back the pages of a file that were read; whoever reads them again finds them in
     /// the page cache.
     pub fn release_pages(&self) {
+        let Source::File(map) = &*self.source else { return };
         // SAFETY: the mapping is private, read-only and of a file: dropped pages come back with the
         // same contents, those at the edges that belong to other parts as well. A refusal costs
         // memory only.
         let _ = unsafe {
-            self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, self.range.start, self.range.len())
+            map.unchecked_advise_range(UncheckedAdvice::DontNeed, self.range.start, self.range.len())
         };
     }
 
@@ -60,7 +84,7 @@ impl Mapped {
 
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
-        &self.map[self.range.clone()]
+        &self.source[self.range.clone()]
     }
 }
 
@@ -81,5 +105,14 @@ mod tests {
         assert_eq!(whole.part(whole.size(), 0).unwrap().size(), 0);
         part.release_pages();
         assert_eq!(part.bytes(), b"package");
+    }
+
+    #[test]
+    fn memory_has_parts_too() {
+        let whole = Mapped::from(Box::from(*b"an object"));
+        let part = whole.part(3, 6).unwrap();
+        drop(whole);
+        part.release_pages();
+        assert_eq!(part.bytes(), b"object");
     }
 }

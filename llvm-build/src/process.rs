@@ -1,10 +1,26 @@
 //! What LLVM keeps once per process.
 
-use std::path::Path;
+use std::ffi::{CStr, OsStr, c_char};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use inkwell::targets::Target;
 
 use crate::bridge::ffi;
+
+/// The file that this process was started from, as whoever started it named it. It has nothing to do with LLVM; it is
+/// here because asking the kernel for it is `unsafe`. Unlike `/proc/self/exe` it is there in every sandbox, and unlike
+/// the first argument it is a path.
+pub fn executed_path() -> PathBuf {
+    // SAFETY: `getauxval` only reads what the kernel left for the process.
+    let name = unsafe { nix::libc::getauxval(nix::libc::AT_EXECFN) } as *const c_char;
+    if name.is_null() {
+        return PathBuf::new();
+    }
+    // SAFETY: the kernel has put a string there that ends, above the stack, where it stays for good.
+    let name = unsafe { CStr::from_ptr(name) };
+    PathBuf::from(OsStr::from_bytes(name.to_bytes()))
+}
 
 /// The LLVM release this crate binds.
 pub const LLVM_MAJOR: u32 = 22;
@@ -52,6 +68,11 @@ pub fn build_version() -> &'static str {
 /// The directory of programs of the LLVM found when this crate was built.
 pub fn build_bindir() -> &'static Path {
     Path::new(env!("THINFARM_LLVM_BINDIR"))
+}
+
+/// As [`build_bindir`].
+pub(crate) fn llvm_programs() -> &'static str {
+    env!("THINFARM_LLVM_BINDIR")
 }
 
 /// Names of the registered targets, as `clang --print-targets` spells them, sorted.

@@ -5,15 +5,14 @@
 mod output;
 
 use std::borrow::Cow;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use blake3::Hash;
 use llvm_build::{
-    Compiled, Failure, Imports, Index, JobFiles, OpenError, StageTime, StageTimes, ThreadPeak,
-    compile_with_clang_action, compile_with_thin_backend,
+    Compiled, Failure, Imports, Index, JobFiles, JobThread, LinkMessage, OpenError, Severity, StageTime,
+    StageTimes, ThreadPeak, compile_with_clang_action, compile_with_thin_backend,
 };
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -47,6 +46,9 @@ pub struct JobDone {
     pub warnings: u32,
     /// Warnings as clang words them, a line or more each; empty without any.
     pub diagnostics: String,
+    /// The same as lld words them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<LinkMessage>,
 }
 
 /// What a job did, with the object it made.
@@ -63,19 +65,20 @@ pub struct Made {
 pub enum Object {
     /// This process has them.
     Compiled(Compiled),
-    /// A child worker wrote it and tells its hash.
+    /// A child worker wrote or sent it and tells its hash.
     WrittenByWorker(Hash),
     /// clang's own action wrote it, and what else there may be.
     WrittenByClang,
 }
 
 impl Object {
-    /// Its bytes, if those in the file `output` are these.
-    pub fn bytes(&self, output: &Path) -> Option<Cow<'_, [u8]>> {
+    /// Its bytes, if those where `job` has its object are these.
+    pub fn bytes(&self, job: &Job) -> Option<Cow<'_, [u8]>> {
         match self {
             Self::Compiled(compiled) => Some(compiled.object().into()),
             Self::WrittenByWorker(hash) => {
-                let bytes = fs::read(output).ok()?;
+                // A copy, for a file can change.
+                let bytes = job.object().ok()?.bytes().to_vec();
                 (blake3::hash(&bytes) == *hash).then_some(bytes.into())
             }
             Self::WrittenByClang => None,
@@ -162,6 +165,14 @@ pub enum JobError {
         /// LLVM's words, and clang's diagnostics.
         failure: Failure,
     },
+    /// This program has a bug.
+    #[error("{module}: thinfarm panicked, which is a bug of it: {reason}")]
+    Panicked {
+        /// The module id.
+        module: String,
+        /// What the panic said.
+        reason: String,
+    },
     /// An output cannot be written.
     #[error("cannot write {}: {source}", output.display())]
     Output {
@@ -177,13 +188,17 @@ pub enum JobError {
         message: String,
         /// clang's diagnostics.
         diagnostics: String,
+        /// The same in lld's words.
+        messages: Vec<LinkMessage>,
         /// How many of them are warnings.
         warnings: u32,
         /// How many of them are errors.
         errors: u32,
+        /// See [`JobError::is_crash`].
+        is_crash: bool,
     },
     /// The child worker that had the job died, or there could be none.
-    #[error("{module}: the child worker for its -mllvm options {reason}")]
+    #[error("{module}: its child worker {reason}")]
     NoWorker {
         /// The module id.
         module: String,
@@ -220,6 +235,30 @@ impl JobError {
         }
     }
 
+    /// Whether LLVM crashed, in the process that had the job.
+    pub fn is_crash(&self) -> bool {
+        match self {
+            Self::Backend { failure, .. } => failure.crashed,
+            Self::InWorker { is_crash, .. } => *is_crash,
+            _ => false,
+        }
+    }
+
+    /// Diagnostics as lld words them, or nothing.
+    pub fn messages(&self) -> &[LinkMessage] {
+        match self {
+            Self::Backend { failure, .. } => &failure.messages,
+            Self::InWorker { messages, .. } => messages,
+            _ => &[],
+        }
+    }
+
+    /// Whether its diagnostics say why it failed, so that nothing is left to be said.
+    pub fn is_told(&self) -> bool {
+        let is_error = |message: &LinkMessage| message.severity == Severity::Error;
+        !self.is_crash() && self.messages().iter().any(is_error)
+    }
+
     /// How many warnings and how many errors there are among the diagnostics.
     pub fn counts(&self) -> (u32, u32) {
         match self {
@@ -233,8 +272,13 @@ impl JobError {
 /// Runs one job on the calling thread, which needs a stack of [`crate::farm::STACK_SIZE`].
 ///
 /// # Errors
-/// See [`JobError`]; nothing is left under the final name of an output then.
+/// See [`JobError`]; nothing is left under the final name of an output then, whatever it failed of.
 pub fn run(job: &Job, modules: &Modules) -> Result<Made, JobError> {
+    compile(job, modules).inspect_err(|_| discard_outputs(job))
+}
+
+fn compile(job: &Job, modules: &Modules) -> Result<Made, JobError> {
+    let _thread = JobThread::begin();
     let heap = ThreadPeak::begin();
     let start = StageStart::now();
     let mut reading = modules.reading();
@@ -250,24 +294,22 @@ pub fn run(job: &Job, modules: &Modules) -> Result<Made, JobError> {
         check_imports_are_files(job, &reading)?;
     }
     // Before the work rather than after it: an output that cannot be written costs nothing.
+    if !is_thin_backend {
+        // Also where its object goes.
+        job.write_index().map_err(|error| unreadable_index(job, OpenError::Io(error)))?;
+    }
     let outputs = Outputs::create(job, if is_thin_backend { job.held.as_deref() } else { None })?;
     let compiled = if is_thin_backend {
         let files = outputs.redirect(&job.command.files);
         let warning_flags = job.command.warning_flags();
         compile_with_thin_backend(module, index, read, options, &files, warning_flags)
     } else {
-        job.write_index().map_err(|error| unreadable_index(job, OpenError::Io(error)))?;
         let cc1 = job.command.cc1()?;
         let contents = (!is_its_own_file(module)).then_some(module);
         compile_with_clang_action(&cc1, contents, &outputs.object_name(), &outputs.dwo_name())
     };
-    let compiled = match compiled {
-        Ok(compiled) => compiled,
-        Err(failure) => {
-            outputs.discard();
-            return Err(JobError::Backend { module: job.module.clone(), failure });
-        }
-    };
+    let failed = |failure| JobError::Backend { module: job.module.clone(), failure };
+    let compiled = compiled.map_err(failed)?;
 
     let start = StageStart::now();
     let object_size = outputs.finish(compiled.object())?;
@@ -282,6 +324,7 @@ pub fn run(job: &Job, modules: &Modules) -> Result<Made, JobError> {
         peak_memory: heap.bytes(),
         warnings: compiled.warnings(),
         diagnostics: compiled.diagnostics(),
+        messages: compiled.messages(),
     };
     done.stages.import.wall += opened.wall;
     done.stages.import.cpu += opened.cpu;
@@ -325,11 +368,11 @@ fn check_imports_are_files(job: &Job, reading: &Reading<'_>) -> Result<(), JobEr
     }
 }
 
-/// Removes what an earlier run left under the final names of a job whose process died, as [`run`] does
-/// when a job fails.
+/// Removes what an earlier run left under the final names of a job that failed, wherever it did: an old object must
+/// not be taken for this one.
 pub fn discard_outputs(job: &Job) {
-    if let Ok(outputs) = Outputs::create(job, None) {
-        outputs.discard();
+    for path in [&job.output, Path::new(&job.command.files.split_dwarf_output)] {
+        output::discard(path);
     }
 }
 
@@ -405,18 +448,6 @@ impl<'a> Outputs<'a> {
     /// records stays.
     fn redirect(&self, files: &JobFiles) -> JobFiles {
         JobFiles { split_dwarf_output: self.dwo_name(), ..files.clone() }
-    }
-
-    /// Removes what an earlier run left under the final names, as clang does when a job fails: an old
-    /// object must not be taken for this one.
-    fn discard(self) {
-        let object = match self.object {
-            Destination::File(file) => Some(file),
-            Destination::Held(..) => None,
-        };
-        for output in [object, self.dwo].into_iter().flatten() {
-            output.discard();
-        }
     }
 
     /// Writes what is in memory, gives every output its final name and tells the object's size.

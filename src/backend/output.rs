@@ -1,7 +1,8 @@
 //! Output files that exist under their final name only when they are whole.
 //!
 //! The bytes go to a temporary file in the same directory, which is renamed at the end. Temporaries
-//! are known to the process, so that whoever ends it early can remove them all.
+//! are known to the process, so that whoever ends it early can remove them all. Files are changed without a lock:
+//! on a disk that does not answer that can take for ever, and nobody else is to wait for it.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -9,7 +10,8 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::unistd::close;
@@ -19,11 +21,20 @@ use tempfile::{Builder, TempPath};
 #[derive(Debug)]
 struct Temporaries {
     paths: BTreeSet<PathBuf>,
+    /// How many files get a name at this moment, see [`Naming`].
+    underway: usize,
     /// [`abandon_outputs`] was called: there will be no others.
     abandoned: bool,
 }
 
-static TEMPORARIES: Mutex<Temporaries> = Mutex::new(Temporaries { paths: BTreeSet::new(), abandoned: false });
+static TEMPORARIES: Mutex<Temporaries> =
+    Mutex::new(Temporaries { paths: BTreeSet::new(), underway: 0, abandoned: false });
+
+/// Tells of an end of [`Naming`].
+static NAMED: Condvar = Condvar::new();
+
+/// How long [`abandon_outputs`] waits for files that get a name.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 fn known() -> MutexGuard<'static, Temporaries> {
     TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner)
@@ -35,6 +46,25 @@ fn usable() -> io::Result<MutexGuard<'static, Temporaries>> {
     if known.abandoned { Err(ErrorKind::Interrupted.into()) } else { Ok(known) }
 }
 
+/// While a file gets its first name, or its final one.
+struct Naming(());
+
+impl Naming {
+    /// # Errors
+    /// Outputs were abandoned.
+    fn begin() -> io::Result<Self> {
+        usable()?.underway += 1;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Naming {
+    fn drop(&mut self) {
+        known().underway -= 1;
+        NAMED.notify_all();
+    }
+}
+
 /// Removes every temporary and lets no further output be created or finished: for a process that
 /// is about to end before its jobs have.
 ///
@@ -43,7 +73,10 @@ fn usable() -> io::Result<MutexGuard<'static, Temporaries>> {
 pub fn abandon_outputs() {
     let mut known = known();
     known.abandoned = true;
-    for path in &known.paths {
+    // As a rule that is over at once, and then nothing is left and no output gets its name after this.
+    let waited = NAMED.wait_timeout_while(known, PATIENCE, |known| known.underway > 0);
+    let paths = waited.unwrap_or_else(PoisonError::into_inner).0.paths.clone();
+    for path in &paths {
         // It may be renamed or removed already; there is nobody left to tell of anything else.
         let _ = fs::remove_file(path);
     }
@@ -78,6 +111,15 @@ pub(super) fn remove_temporaries(path: &Path, pid: u32) {
             // One that cannot be removed is no error of the job, which has failed already.
             let _ = fs::remove_file(entry.path());
         }
+    }
+}
+
+/// Removes the file `path` of an earlier time, unless outputs were abandoned: it must not be taken for what could not be
+/// made. What is no regular file stays.
+pub(super) fn discard(path: &Path) {
+    if usable().is_ok() && fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        // One that cannot be removed cannot be replaced either, which the next attempt will say.
+        let _ = fs::remove_file(path);
     }
 }
 
@@ -165,11 +207,7 @@ impl OutputFile {
 
     /// Gives up, and removes the file of an earlier time as well.
     pub fn discard(self) {
-        if let Place::Temporary(_) = self.place {
-            // There may be none; one that cannot be removed cannot be replaced either, which the
-            // next attempt will say.
-            let _ = fs::remove_file(&self.path);
-        }
+        discard(&self.path);
     }
 
     /// Writes `contents`, if any, after what others wrote, and gives the file its final name.
@@ -191,8 +229,7 @@ impl OutputFile {
                 // NFS writes when a file is closed: only then is it known that the disk has room, and only
                 // from then on do other machines find under the final name what is written here.
                 close(file)?;
-                // Held, so that no output gets its name after all were abandoned.
-                let _known = usable()?;
+                let _naming = Naming::begin()?;
                 fs::rename(&path.0, &self.path)?;
                 Ok(size)
             }
@@ -210,7 +247,7 @@ struct Temporary {
 impl Temporary {
     /// Creates the temporary of `path`, under a name that begins with `prefix`.
     fn create(path: &Path, prefix: &OsStr) -> io::Result<Self> {
-        let mut known = usable()?;
+        let naming = Naming::begin()?;
         let (file, temporary) = Builder::new()
             .prefix(prefix)
             .suffix(SUFFIX)
@@ -220,8 +257,12 @@ impl Temporary {
             // The error of a missing directory names the temporary, of which nobody has heard.
             .map_err(|error| without_path(&error))?
             .into_parts();
-        known.paths.insert(temporary.to_path_buf());
-        Ok(Self { path: KnownPath(temporary), file })
+        known().paths.insert(temporary.to_path_buf());
+        let path = KnownPath(temporary);
+        drop(naming);
+        // Whoever abandoned outputs meanwhile may not have waited for this one, which removes itself then.
+        drop(usable()?);
+        Ok(Self { path, file })
     }
 }
 
@@ -263,12 +304,15 @@ mod tests {
     }
 
     #[test]
-    fn a_discarded_output_takes_the_old_file_with_it() {
+    fn what_is_discarded_is_a_regular_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.o");
         fs::write(&path, "old").unwrap();
-        OutputFile::create(&path).unwrap().discard();
+        for discarded in [path.as_path(), &path, directory.path(), Path::new("/dev/null"), Path::new("-")] {
+            discard(discarded);
+        }
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        assert!(Path::new("/dev/null").exists());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Key;
@@ -88,6 +89,11 @@ pub(super) fn create(directory: &Path) -> io::Result<()> {
         let _ = OutputFile::create(&directory.join(TAG)).and_then(|file| file.finish(TAG_TEXT.as_bytes()));
     }
     Ok(())
+}
+
+/// Whether every user of the machine may put files into `directory`, be it only their own, as in `/tmp`.
+pub(super) fn is_open_to_all(directory: &Path) -> io::Result<bool> {
+    Ok(fs::metadata(directory)?.mode() & 0o002 != 0)
 }
 
 /// Whether `directory` has files, but none of a cache.

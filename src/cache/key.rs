@@ -5,8 +5,7 @@
 //! archive and under the names that lld makes up for a distributed job.
 
 use std::fmt;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use blake3::{Hash, Hasher};
@@ -14,9 +13,9 @@ use llvm_build::{Cc1, CodegenOptions, JobFiles, index_meaning};
 use serde::Serialize;
 
 use super::memo::Memo;
-use super::uncacheable::{Uncacheable, words};
-use crate::incremental::files_named;
+use super::uncacheable::Uncacheable;
 use crate::input::{Location, Marks, Modules};
+use crate::options::inputs::{content, files_of_options};
 use crate::plan::Job;
 
 /// What an object is made of: everything that decides its bytes.
@@ -142,8 +141,8 @@ impl<'a> Keys<'a> {
         for source in &named {
             modules.update(source.hash.as_bytes());
         }
-        let files = files_named(options).chain(files_in(job.llvm_args()));
-        let files: Vec<(&str, Hash)> = files.map(|path| (path, self.file(path))).collect();
+        let files: Vec<(&str, Hash)> =
+            files_of_options(options).map(|path| (path, self.file(path))).collect();
         let inputs = Inputs {
             version: VERSION,
             build: self.build,
@@ -220,19 +219,6 @@ fn file_of(modules: &Modules, id: &str) -> Option<PathBuf> {
     })
 }
 
-/// A missing file is not an empty one: LLVM may look for it in vain.
-fn content(path: &str) -> Hash {
-    match fs::read(path) {
-        Ok(bytes) => blake3::hash(&bytes),
-        Err(error) => blake3::hash(format!("no file: {:?}", error.kind()).as_bytes()),
-    }
-}
-
-/// The files that `-mllvm` options may read: whatever in them is the name of one.
-fn files_in(llvm_args: &[String]) -> impl Iterator<Item = &str> {
-    llvm_args.iter().flat_map(|option| words(option)).filter(|path| path.is_file()).filter_map(Path::to_str)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,22 +264,5 @@ mod tests {
         keys.dedup();
         assert_eq!(keys.len(), fields + 1);
         assert_eq!(inputs().key(), inputs().key());
-    }
-
-    #[test]
-    fn a_file_that_appears_is_a_change() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("profile");
-        let path = path.to_str().unwrap();
-        let missing = content(path);
-        fs::write(path, "").unwrap();
-        let empty = content(path);
-        fs::write(path, "main").unwrap();
-        assert!(missing != empty && empty != content(path) && missing != content(path));
-        let args = [format!("-no-such-option={path}"), "-verify".to_owned()];
-        assert_eq!(
-            files_in(&args).collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>(),
-            [path]
-        );
     }
 }

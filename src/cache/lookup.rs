@@ -87,9 +87,13 @@ impl<'a> Lookup<'a> {
             Object::WrittenByWorker(_) if !self.trusts_workers => return Err(Uncacheable::OtherProgram),
             Object::Compiled(_) if !read.is_unchanged(job) => return Err(Uncacheable::Changed),
             Object::WrittenByWorker(_) if !read.is_the_same_anew(job) => return Err(Uncacheable::Changed),
-            object => object.bytes(&job.output).ok_or(Uncacheable::Changed)?,
+            object => object.bytes(job).ok_or(Uncacheable::Changed)?,
         };
-        if read.modules.iter().any(|source| made.done.diagnostics.contains(&source.id)) {
+        let names = |id: &String| {
+            made.done.diagnostics.contains(id)
+                || made.done.messages.iter().any(|message| message.text.contains(id))
+        };
+        if read.modules.iter().any(|source| names(&source.id)) {
             return Err(Uncacheable::Diagnostics);
         }
         if read.modules.iter().any(|source| self.reads_files(&source.id)) {
@@ -116,7 +120,7 @@ fn place(mut entry: Entry, job: &Job) -> io::Result<JobDone> {
         Some(held) => {
             match entry.map() {
                 Some(object) => held.put_mapped(object)?,
-                None => held.put(&entry.object()?)?,
+                None => held.put(entry.object()?)?,
             }
             entry.object_size()
         }

@@ -33,6 +33,7 @@ use crate::plan::Job;
 pub use llvm_build::CachePruningPolicy;
 
 pub use build::BuildError;
+pub(crate) use build::identity as build_identity;
 pub use entry::Entry;
 pub use key::Key;
 use key::Keys;

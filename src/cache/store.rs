@@ -24,6 +24,16 @@ pub enum StoreError {
         /// Why.
         source: io::Error,
     },
+    /// Every user of the machine could put objects into builds.
+    #[error(
+        "the cache directory {} is not used: every user may write to it, and so decide what goes into a build; \
+         take that from the others (chmod o-w)",
+        directory.display()
+    )]
+    OpenToAll {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// Not a file of a cache is there: a slip of the pen, perhaps.
     #[error("{} is not a cache: it has files, but none of thinfarm's or lld's", directory.display())]
     NotACache {
@@ -65,14 +75,18 @@ struct Shared {
 
 impl Store {
     /// The store in `directory`, which is created if it is not there. One that cannot be written to gives
-    /// hits, too.
+    /// hits, too. Whoever names a directory trusts its owner, and the group that may write to it.
     ///
     /// # Errors
-    /// See [`StoreError::Unusable`].
+    /// See [`StoreError::Unusable`] and [`StoreError::OpenToAll`].
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
         let store = Self::new(directory);
         directory::create(directory).map_err(|source| store.unusable(source))?;
-        Ok(store)
+        match directory::is_open_to_all(directory) {
+            Ok(false) => Ok(store),
+            Ok(true) => Err(StoreError::OpenToAll { directory: directory.to_owned() }),
+            Err(source) => Err(store.unusable(source)),
+        }
     }
 
     /// The store in `directory`, which has one already or is empty.

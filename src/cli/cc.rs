@@ -60,9 +60,7 @@ impl Cc {
             }
         };
         print::tell(warnings);
-        if let Err(error) = signals::watch(abandon_outputs) {
-            print::warning(&format!("cannot watch for signals: {error}"));
-        }
+        signals::watch(abandon_outputs);
         run_one(command)
     }
 }

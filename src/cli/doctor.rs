@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 use std::fs::{self, File};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -10,14 +11,20 @@ use object::read::{Object, ReadCache};
 use serde::Serialize;
 
 use super::jobs::ShareArgs;
+use super::made_by;
 use super::print::{self, STRONG};
 use crate::farm::{InUse, available_cores};
 use crate::toolchain::{Found, Tool};
 
-/// Show the linked LLVM, the clang and lld that are found, memory and cores, and what is wrong.
+/// Show the linked LLVM, the clang and lld that are found, memory and cores, and what is wrong; or which linker made a
+/// file.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit status: 0 if all is well, 1 if there is a problem.")]
+#[command(after_help = "\
+Exit status: 0 if all is well, 1 if there is a problem; of a file, 0 if ld.thinfarm made it and nobody has changed it \
+since, 1 if not, or if that cannot be known.")]
 pub(super) struct Doctor {
+    /// A program, library or object: which linker made it?
+    file: Option<PathBuf>,
     /// Print it as JSON.
     #[arg(long)]
     json: bool,
@@ -136,6 +143,9 @@ const MEMORY_PER_WORKER: u64 = 512 << 20;
 
 impl Doctor {
     pub(super) fn run(&self) -> ExitCode {
+        if let Some(file) = &self.file {
+            return made_by::tell(file, self.json);
+        }
         let findings = Findings::now(&self.share);
         let answered = if self.json {
             let json = serde_json::to_string_pretty(&findings).expect("findings are plain data");

@@ -81,8 +81,7 @@ impl Dtlto {
         let plan = self.plan(distribution)?;
         let clang = self.run.clang()?;
         let watched = farm.clone();
-        signals::watch(move || watched.abandon())
-            .map_err(|error| format!("cannot watch for signals: {error}"))?;
+        signals::watch(move || watched.abandon());
 
         let mut progress = Progress::quiet(plan.jobs.len(), self.run.verbose);
         let report = farm.run_with(&plan, |event| progress.hear(event));

@@ -11,7 +11,9 @@ use serde_json::Value;
 
 use super::option_args::{MISSING, OptionArgs, warn_of_missing};
 use super::print::{self, STRONG};
-use crate::options::{CompileCommand, Explained, FileOptions, Origin, Provenance, Resolver, explain};
+use crate::options::{
+    CompileCommand, Explained, FileOptions, Origin, Provenance, Resolver, SourceName, explain,
+};
 use crate::plan::{ModuleFiles, Naming};
 use crate::toolchain::Tool;
 
@@ -23,7 +25,9 @@ Examples:
   thinfarm explain --all a.o -- -O2          every option, clang's defaults too
   thinfarm explain --cc1 a.o -- -O2          the equivalent cc1 command line
   thinfarm explain --json a.o -- -O2 | jq .
-  thinfarm explain --options kbuild init/main.o    where they came from, too")]
+  thinfarm explain --options kbuild init/main.o    where they came from, too
+
+Without --options, here or in thinfarm.toml, the sources are those of ld.thinfarm, recorded and kbuild.")]
 pub(super) struct Explain {
     /// Modules, as the index list spells them.
     #[arg(required = true)]
@@ -75,7 +79,8 @@ impl Explain {
 
     fn explanations(&self) -> Result<Vec<Explanation>, String> {
         let naming = Naming::default();
-        let mut sources = self.options.sources()?;
+        // As the linker does, for the answer to be of use without a word.
+        let mut sources = self.options.sources_or(&SourceName::OWN)?;
         let mut resolver = Resolver::new(Tool::clang_for_driver());
         let mut explanations = Vec::new();
         for module in &self.modules {
@@ -83,7 +88,7 @@ impl Explain {
             let (file_options, provenance) = sources.options(module).map_err(|error| error.to_string())?;
             let command = resolver
                 .resolve(&file_options, module, &index.to_string_lossy(), &output.to_string_lossy())
-                .map_err(|error| error.to_string())?;
+                .map_err(|error| format!("{module}: its options, from {}: {error}", provenance.source))?;
             explanations.push(Explanation { module: module.clone(), file_options, provenance, command });
         }
         sources.check().map_err(|error| error.to_string())?;
@@ -133,6 +138,15 @@ impl Explain {
         if let Some(directory) = &file_options.directory {
             line(format_args!("  compiled in {}\n", directory.display()));
         }
+        if let Some(directory) = &provenance.found_files_in {
+            line(format_args!(
+                "  relative paths are those of {}, where its files are\n",
+                directory.display()
+            ));
+        }
+        for file in &provenance.missing_files {
+            line(format_args!("  without {file}\n"));
+        }
         line(format_args!("  index   {}\n  object  {}\n", command.files.index, command.files.output));
         for option in &shown {
             let value = match &option.value {
@@ -144,7 +158,6 @@ impl Explain {
             let origin = match &option.origin {
                 Origin::Default => "clang's default for the target".to_owned(),
                 Origin::Flags(flags) => flags.join(", "),
-                Origin::SeveralFlags => "several flags together".to_owned(),
             };
             line(format_args!("  {:width$}  {value}  [{origin}]\n", option.name));
         }

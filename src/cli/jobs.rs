@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
+use llvm_build::executed_path;
 
 use super::print;
 use crate::farm::{Farm, Jobserver, MachineShare, ShareError, available_cores, default_memory_budget};
@@ -86,7 +87,7 @@ pub(super) fn farm(args: &JobArgs, verbose: bool) -> Farm {
         }
     }
     .memory_budget(Some(args.share.memory_budget()))
-    .worker_program(WORKER_PROGRAM)
+    .worker_program(worker_program())
 }
 
 /// A farm for a linker: as [`farm`], but a jobserver that make does not let it have is news only if `verbose`,
@@ -104,7 +105,7 @@ pub(super) fn farm_of_linker(args: &JobArgs, verbose: bool) -> Farm {
         }
     }
     .memory_budget(Some(args.share.memory_budget()))
-    .worker_program(WORKER_PROGRAM)
+    .worker_program(worker_program())
 }
 
 impl ShareArgs {
@@ -144,8 +145,12 @@ fn not_shared(reason: &dyn std::fmt::Display) {
     print::note(&format_args!("cores and memory are not shared with other thinfarm processes: {reason}"));
 }
 
-/// This very program, even if its file was replaced since it was started.
-const WORKER_PROGRAM: &str = "/proc/self/exe";
+/// This very program, even if its file was replaced since it was started; where `/proc` does not say, the file it was
+/// started from, which a farm asks for its build.
+fn worker_program() -> PathBuf {
+    let program = PathBuf::from("/proc/self/exe");
+    if program.exists() { program } else { executed_path() }
+}
 
 #[cfg(test)]
 mod tests {

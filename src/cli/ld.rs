@@ -1,7 +1,8 @@
 //! `ld.thinfarm`: a linker with lld's command line, for any build.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -12,9 +13,9 @@ use super::option_args::{SourceArgs, warn_of_missing};
 use super::progress::Progress;
 use super::run_args::{RunArgs, verify};
 use super::{cache_args, print, signals, telling};
-use crate::farm::Farm;
-use crate::link::{self, Arguments, Backends, Settings, Told, exit_as_lld};
-use crate::options::{SourceName, Sources};
+use crate::farm::{Farm, available_cores};
+use crate::link::{self, Arguments, Backends, Maker, Settings, Told, exit_as_lld, unused_bitcode};
+use crate::options::{Settled, SourceName, Sources, Tally};
 use crate::plan::Plan;
 use crate::report::Report;
 use crate::verify::Clang;
@@ -74,12 +75,35 @@ pub(super) fn command() -> clap::Command {
 const JOBS: &str = "Jobs to run at once [default: as --thinlto-jobs or --threads say, else the cores this process \
      may use]";
 
+/// Threads of a link that are there beside those of lld, or of the farm: for signals, leave, and each worker.
+const THREADS_BESIDE: usize = 8;
+
+/// What lld is told where no thread can be started.
+const ONE_THREAD: [&str; 2] = ["--threads=1", "--thinlto-jobs=1"];
+
+/// Whether this program is called as a linker.
+pub(super) fn is_called() -> bool {
+    env::args_os().next().is_some_and(|program| Path::new(&program).file_name() == Some(OsStr::new(NAME)))
+}
+
 /// Runs the linker if this program is called as one.
 pub(super) fn run_if_called() -> Option<ExitCode> {
-    let mut args = env::args_os();
-    let program = args.next()?;
-    (Path::new(&program).file_name() == Some(OsStr::new(NAME))).then(|| {
-        let args = Arguments::sort(args);
+    is_called().then(|| {
+        let mut args = match Arguments::sort(env::args_os().skip(1)) {
+            Ok(args) => args,
+            Err(error) => {
+                print::tell(format_args!("{error}\n"));
+                return ExitCode::FAILURE;
+            }
+        };
+        print::colours(args.has_colours());
+        if let Some(target) = args.mingw_target() {
+            print::error(&format_args!(
+                "MinGW is out of scope: -m {target} asks for a link for Windows, and {NAME} links ELF only; \
+                 ld.lld does it"
+            ));
+            return ExitCode::FAILURE;
+        }
         // As clap does: --help is an answer, anything else an error with status 2.
         let linker = command()
             .try_get_matches_from(&args.own)
@@ -88,7 +112,7 @@ pub(super) fn run_if_called() -> Option<ExitCode> {
         if linker.help {
             return print::answer(&command().render_help().ansi().to_string());
         }
-        match linker.link(&args) {
+        match linker.link(&mut args) {
             Ok(linked) => exit_as_lld(i32::from(!linked)),
             Err(reason) => {
                 print::error(&reason);
@@ -99,8 +123,13 @@ pub(super) fn run_if_called() -> Option<ExitCode> {
 }
 
 impl Linker {
-    fn link(&self, args: &Arguments) -> Result<bool, String> {
-        let farm = self.run.farm_of_linker().cache(self.run.cache.open(&self.sources)?);
+    fn link(&self, args: &mut Arguments) -> Result<bool, String> {
+        let mut farm = self.run.farm_of_linker().cache(self.run.cache.open(&self.sources)?);
+        let is_alone = link::are_scarce(available_cores().get() + THREADS_BESIDE);
+        if is_alone {
+            farm = farm.no_threads();
+            args.lld.extend(ONE_THREAD.map(OsString::from));
+        }
         let settings = Settings {
             farm: farm.clone(),
             sources: self.sources.ask(Sources::given(Vec::new()), &SourceName::OWN)?,
@@ -108,16 +137,29 @@ impl Linker {
             may_cache: !self.run.cache.no_cache,
             threads: self.run.threads(),
         };
-        let mut hearing = Hearing { run: &self.run, clang: self.run.clang()?, progress: None };
+        let mut hearing = Hearing {
+            run: &self.run,
+            clang: self.run.clang()?,
+            no_warnings: args.has_no_warnings(),
+            progress: None,
+            modules: Vec::new(),
+            left_to_lld: self.off,
+        };
+        let maker = Maker::of(args.output());
         let mut backends = Backends::new(settings, args, |told| hearing.hear(told));
         let directory = backends.directory();
         let watched = farm.clone();
-        signals::watch(move || {
-            watched.abandon();
-            directory.remove();
-        })
-        .map_err(|error| format!("cannot watch for signals: {error}"))?;
+        if !is_alone {
+            signals::watch(move || {
+                watched.abandon();
+                directory.remove();
+            });
+        }
         let linked = link::run(NAME, args, &mut backends);
+        drop(backends);
+        if linked {
+            hearing.linked(args, &maker);
+        }
         if args.asks_who() {
             // After lld's line: build systems look at the first. libtool looks at all, and takes a version that
             // begins with " 0." or " 1." for that of a GNU ld which is too old for version scripts.
@@ -129,30 +171,102 @@ impl Linker {
     }
 }
 
+/// "a.o", or how many there are and that one.
+fn modules_and(modules: usize, first: &str) -> String {
+    match modules {
+        1 => format!("1 module ({first})"),
+        _ => format!("{modules} modules ({first} is the first)"),
+    }
+}
+
 /// Tells a person what the backends of a link do.
 struct Hearing<'a> {
     run: &'a RunArgs,
     clang: Option<Clang>,
+    /// lld is to say nothing but errors, and so are we.
+    no_warnings: bool,
     progress: Option<Progress>,
+    /// The modules that the farm compiles.
+    modules: Vec<String>,
+    left_to_lld: bool,
 }
 
 impl Hearing<'_> {
+    fn warning(&self, text: &dyn Display) {
+        if !self.no_warnings {
+            print::warning(text);
+        }
+    }
+
+    /// What is left to be told and kept of a link that has its output.
+    fn linked(&self, args: &Arguments, maker: &Maker) {
+        maker.sign(self.modules.len(), self.left_to_lld);
+        if self.no_warnings {
+            return;
+        }
+        let modules = self.modules.iter().map(String::as_str).collect();
+        if let Some(object) = unused_bitcode(args, &modules) {
+            self.warning(&format_args!(
+                "{object} has bitcode for LTO beside its machine code (FatLTO), and this link uses the machine code: \
+                 --fat-lto-objects is missing, which clang passes only to a linker that it knows; \
+                 -fuse-ld=lld --ld-path=PATH/{NAME}, or -Wl,--fat-lto-objects, makes it LTO"
+            ));
+        }
+    }
+
+    /// What the link's own options are to modules with options of their own.
+    fn settled(&self, settled: &Settled) {
+        let Tally { modules, first } = &settled.relocated;
+        if *modules > 0 {
+            self.warning(&format_args!(
+                "{}, made for an output at a fixed address (such as -fno-pic), compiled with the link's relocation \
+                 model, pic: this output can hold no other",
+                modules_and(*modules, first)
+            ));
+        }
+        for (option, Tally { modules, first }) in &settled.unfollowed {
+            if *modules > 0 {
+                self.warning(&format_args!(
+                    "{option} is not followed by {}, compiled with options of their own; \
+                     a [[rule]] of thinfarm.toml changes these",
+                    modules_and(*modules, first)
+                ));
+            }
+        }
+    }
+
     fn hear(&mut self, told: &Told<'_>) -> Result<(), String> {
         match told {
-            Told::LeftToLlvm(reason) => {
-                print::warning(&format_args!(
+            Told::LeftToLlvm { reason, loses_options: true } => {
+                self.left_to_lld = true;
+                self.warning(&format_args!(
                     "lld's own backends compile this link, every file with the link's options, because of {reason}"
                 ));
             }
+            // The link is lld's in every way, and only who asked for more than a link is to know.
+            Told::LeftToLlvm { reason, .. } => {
+                self.left_to_lld = true;
+                let message = format!("lld's own backends compile this link, because of {reason}");
+                if self.run.asks_for_reports() {
+                    self.warning(&format_args!("{message}: nothing is measured or compared"));
+                } else if self.run.verbose {
+                    print::note(&message);
+                }
+            }
+            Told::NoCache(_) if self.no_warnings => {}
             Told::NoCache(error) => cache_args::unusable(error),
             Told::NotCached(reason) => {
                 if self.run.verbose {
                     print::note(&format_args!("no object of this link is cached, because of {reason}"));
                 }
             }
+            Told::Settled(settled) => self.settled(settled),
             Told::Planned(plan, sources) => {
-                warn_of_missing(sources, "--thinfarm-missing-options");
-                self.progress = Some(Progress::quiet(plan.jobs.len(), self.run.verbose));
+                if !self.no_warnings {
+                    warn_of_missing(sources, "--thinfarm-missing-options");
+                }
+                self.modules = plan.jobs.iter().map(|job| job.module.clone()).collect();
+                self.progress = Some(Progress::of_link(plan.jobs.len(), self.run.verbose));
             }
             Told::Event(event) => self.progress.iter_mut().for_each(|progress| progress.hear(event)),
             Told::Done(plan, report, farm) => self.done(plan, report, farm)?,

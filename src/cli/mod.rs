@@ -4,12 +4,14 @@ mod backend;
 mod cache;
 mod cache_args;
 mod cc;
+mod crash;
 mod doctor;
 mod dtlto;
 mod explain;
 mod jobs;
 mod kbuild;
 mod ld;
+mod made_by;
 mod option_args;
 mod pages;
 mod print;
@@ -54,6 +56,7 @@ fn long_version() -> String {
 
 /// The `thinfarm` program.
 pub fn main() -> ExitCode {
+    crash::prepare(ld::is_called());
     if let Some(code) = ld::run_if_called() {
         return code;
     }

@@ -1,12 +1,13 @@
 //! The arguments that say where options come from, the same for every subcommand that compiles.
 
 use std::path::PathBuf;
+use std::sync::Once;
 
 use clap::{Args, ValueEnum};
 
 use super::print;
-use crate::config::Config;
-use crate::options::{MissingOptions, SourceName, Sources};
+use crate::config::{Config, ConfigError};
+use crate::options::{MissingInput, MissingOptions, SourceName, Sources};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Codegen options")]
@@ -28,7 +29,8 @@ pub(super) struct SourceArgs {
     /// thinfarm.toml.
     #[arg(long = "options", value_name = "SOURCE")]
     pub(super) sources: Vec<SourceName>,
-    /// What to do about a module that no source knows [default: error with kbuild, else warn].
+    /// What to do about a module that no source knows, or whose options name a file that is not there [default:
+    /// error with kbuild, else warn].
     #[arg(long, value_name = "POLICY")]
     pub(super) missing_options: Option<Policy>,
     /// Rules and default sources [default: thinfarm.toml, looked for from the working directory
@@ -57,18 +59,33 @@ impl From<Policy> for MissingOptions {
 impl OptionArgs {
     /// The sources that were asked for, on the command line or in the configuration.
     pub(super) fn sources(&self) -> Result<Sources, String> {
-        self.sources.ask(Sources::given(self.flags.clone()), &[])
+        self.sources_or(&[])
+    }
+
+    /// The same, or those of `unasked`.
+    pub(super) fn sources_or(&self, unasked: &[SourceName]) -> Result<Sources, String> {
+        self.sources.ask(Sources::given(self.flags.clone()), unasked)
     }
 }
 
 impl SourceArgs {
-    /// The configuration that was named, or that which is found.
+    /// The configuration that was named, or that which is found. One that somebody else may have written is left
+    /// alone, with a warning.
     pub(super) fn configuration(&self) -> Result<Config, String> {
+        static WARNED: Once = Once::new();
         let config = match &self.config {
-            Some(path) => Some(Config::read(path).map_err(|error| error.to_string())?),
-            None => Config::find().map_err(|error| error.to_string())?,
+            Some(path) => Config::read(path).map(Some),
+            None => Config::find(),
         };
-        Ok(config.unwrap_or_default())
+        match config {
+            Ok(config) => Ok(config.unwrap_or_default()),
+            Err(error @ ConfigError::Untrusted { .. }) => {
+                // It is looked for by several.
+                WARNED.call_once(|| print::warning(&format_args!("{error} ({NAMES_IT})")));
+                Ok(Config::default())
+            }
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// `sources`, asking before the options they have those that were named, on the command line or in the
@@ -80,9 +97,14 @@ impl SourceArgs {
             true => (unasked, MissingOptions::Ignore),
             false => (&named[..], default_policy(named)),
         };
-        let policy =
-            self.missing_options.map(MissingOptions::from).or(config.missing_options).unwrap_or(default);
-        let sources = sources.with(names, policy).map_err(|error| error.to_string())?;
+        let asked = self.missing_options.map(MissingOptions::from).or(config.missing_options);
+        // What a command names is worth a word even where nobody asked for sources.
+        let of_inputs = asked.unwrap_or(match default {
+            MissingOptions::Error => MissingOptions::Error,
+            MissingOptions::Warn | MissingOptions::Ignore => MissingOptions::Warn,
+        });
+        let sources = sources.with(names, asked.unwrap_or(default)).map_err(|error| error.to_string())?;
+        let sources = sources.with_missing_inputs(of_inputs);
         Ok(sources.with_rules(config.rules))
     }
 }
@@ -93,10 +115,14 @@ fn default_policy(names: &[SourceName]) -> MissingOptions {
     if names.contains(&SourceName::Kbuild) { MissingOptions::Error } else { MissingOptions::Warn }
 }
 
+/// How a file is named: as an option of commands, of the linker, and as its variable.
+const NAMES_IT: &str = "--config FILE; of ld.thinfarm --thinfarm-config=FILE or THINFARM_CONFIG";
+
 /// The option of commands that decides about modules that no source knows.
 pub(super) const MISSING: &str = "--missing-options";
 
-/// Tells, once, of modules that no source knew, and of the `option` that decides about them.
+/// Tells, once, of modules that no source knew and of files that are not there, and of the `option` that decides
+/// about them.
 pub(super) fn warn_of_missing(sources: &Sources, option: &str) {
     let missing = sources.missing();
     if sources.policy() == MissingOptions::Warn
@@ -110,5 +136,18 @@ pub(super) fn warn_of_missing(sources: &Sources, option: &str) {
             "no source of options knows {first}{others}: compiled with the options of {} ({option}=error or =ignore)",
             sources.giver()
         ));
+    }
+    if sources.input_policy() == MissingOptions::Warn {
+        warn_of_missing_inputs(sources.missing_inputs(), option);
+    }
+}
+
+fn warn_of_missing_inputs(inputs: &[MissingInput], option: &str) {
+    const ENOUGH: usize = 5;
+    for input in inputs.iter().take(ENOUGH) {
+        print::warning(&format_args!("{input}; compiled without that option ({option}=error or =ignore)"));
+    }
+    if let more @ 1.. = inputs.len().saturating_sub(ENOUGH) {
+        print::warning(&format_args!("{more} more files that options of modules name are not there"));
     }
 }

@@ -12,6 +12,14 @@ const NOTE: Style = AnsiColor::Cyan.on_default().bold();
 /// For what is worth finding at a glance.
 pub(super) const STRONG: Style = Style::new().bold();
 
+/// Has colours always or never, or, without a wish, where standard error is a terminal that has them.
+pub(super) fn colours(wanted: Option<bool>) {
+    if let Some(wanted) = wanted {
+        let choice = if wanted { anstream::ColorChoice::AlwaysAnsi } else { anstream::ColorChoice::Never };
+        choice.write_global();
+    }
+}
+
 /// Prints what was asked for. A reader that has gone away (`| head`) is not an error.
 pub(super) fn answer(text: &str) -> ExitCode {
     let mut stdout = anstream::stdout().lock();

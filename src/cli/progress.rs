@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::print;
 use crate::farm::Event;
+use crate::link::say_as_lld;
 use crate::report::JobReport;
 
 /// How often a log is told that the run goes on.
@@ -21,6 +22,8 @@ pub(super) struct Progress {
     chatty: bool,
     /// Whether a job's diagnostics name its object: several jobs report to one terminal.
     named: bool,
+    /// Whether lld says a job's diagnostics, in its own form.
+    is_of_lld: bool,
 }
 
 impl Progress {
@@ -29,7 +32,7 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(Some(jobs as u64), ProgressDrawTarget::stderr());
         let style = "[{pos}/{len}] {wide_msg} {elapsed}";
         bar.set_style(ProgressStyle::with_template(style).expect("a template known to be right"));
-        Self { bar, done: 0, last_line: Instant::now(), verbose, chatty: true, named: true }
+        Self { bar, done: 0, last_line: Instant::now(), verbose, chatty: true, named: true, is_of_lld: false }
     }
 
     /// For a run in the middle of somebody else's, whose log it is: a bar on a terminal, and what is wrong.
@@ -37,10 +40,16 @@ impl Progress {
         Self { chatty: false, ..Self::new(jobs, verbose) }
     }
 
+    /// For a run in the middle of a link by lld in this process, which says what is wrong.
+    pub(super) fn of_link(jobs: usize, verbose: bool) -> Self {
+        Self { is_of_lld: true, ..Self::quiet(jobs, verbose) }
+    }
+
     /// For a single job, whose diagnostics stand alone as clang's do.
     pub(super) fn silent() -> Self {
         let bar = ProgressBar::hidden();
-        Self { bar, done: 0, last_line: Instant::now(), verbose: false, chatty: false, named: false }
+        let last_line = Instant::now();
+        Self { bar, done: 0, last_line, verbose: false, chatty: false, named: false, is_of_lld: false }
     }
 
     pub(super) fn hear(&mut self, event: &Event<'_>) {
@@ -52,6 +61,7 @@ impl Progress {
                 self.diagnostics(&job.module, report);
                 if let Err(error) = &report.result
                     && self.named
+                    && !(self.is_of_lld && error.is_told())
                 {
                     self.bar.suspend(|| print::error(error));
                 }
@@ -63,10 +73,14 @@ impl Progress {
 
     /// A job's diagnostics, whole, under the object's name.
     fn diagnostics(&self, module: &str, report: &JobReport) {
-        let text = match &report.result {
-            Ok(done) => done.diagnostics.as_str(),
-            Err(error) => error.diagnostics(),
+        let (text, messages) = match &report.result {
+            Ok(done) => (done.diagnostics.as_str(), &done.messages[..]),
+            Err(error) => (error.diagnostics(), error.messages()),
         };
+        if self.is_of_lld {
+            self.bar.suspend(|| messages.iter().for_each(say_as_lld));
+            return;
+        }
         if text.is_empty() {
             return;
         }

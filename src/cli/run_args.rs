@@ -68,6 +68,11 @@ impl RunArgs {
         cache_args::finish(farm.cache_in_use());
     }
 
+    /// Whether the run is to tell more than errors and warnings: by a file, or by comparing objects.
+    pub(super) fn asks_for_reports(&self) -> bool {
+        self.profile.is_some() || self.verify_with.is_some()
+    }
+
     /// Writes what each job cost, if somebody asked for it.
     pub(super) fn write_profile(&self, report: &Report) -> Result<(), String> {
         self.profile.as_deref().map_or(Ok(()), |path| telling::profile(path, report))

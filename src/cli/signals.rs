@@ -1,22 +1,68 @@
 //! Ctrl-C and friends: remove what is half-written, then end as the signal says.
 //!
-//! LLVM cannot be interrupted in the middle of a function, so nothing waits for the workers.
+//! LLVM cannot be interrupted in the middle of a function, so nothing waits for the workers. A disk that does not
+//! answer can keep the clearing up; a second signal ends that, and so does time.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
+use crossbeam_channel::bounded;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-/// Starts the thread that waits for signals, and calls `clear_up` before the first of them ends the process.
-pub(super) fn watch(clear_up: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
-    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+use super::crash;
+
+const SIGNALS: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
+
+/// A further signal within this time is the same one: `make` and `timeout` pass on what the terminal, or they
+/// themselves, have sent to the whole group.
+const ECHO: Duration = Duration::from_millis(200);
+
+/// No clearing up takes longer.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Starts the thread that waits for signals, and calls `clear_up` before the first of them ends the process. A second
+/// one ends it at once.
+///
+/// Where there can be no such thread signals do what they always do, and nothing is removed.
+pub(super) fn watch(clear_up: impl FnOnce() + Send + 'static) {
+    let clear_up = crash::watch(clear_up);
+    let (ready, started) = bounded::<()>(0);
+    let watching = thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let Ok(mut signals) = Signals::new(SIGNALS) else { return };
+        let is_second = Arc::new(AtomicBool::new(false));
+        for signal in SIGNALS {
+            // In the handler itself, so that nothing can be in its way.
+            let _ = flag::register_conditional_default(signal, is_second.clone());
+        }
+        drop(ready);
         if let Some(signal) = signals.forever().next() {
+            end_soon(signal, &is_second);
             clear_up();
             // The parent sees that a signal ended the process, as `make` and shells expect.
             let _ = emulate_default_handler(signal);
         }
-    })?;
-    Ok(())
+    });
+    if watching.is_ok() {
+        // It never says anything: it has begun to watch when it drops its side, or has given up.
+        let _ = started.recv();
+    }
+}
+
+/// Lets further signals end the process, and ends it by `signal` itself in the end.
+fn end_soon(signal: i32, is_second: &Arc<AtomicBool>) {
+    let armed = is_second.clone();
+    let timer = thread::Builder::new().spawn(move || {
+        thread::sleep(ECHO);
+        armed.store(true, Ordering::Relaxed);
+        thread::sleep(LONGEST);
+        let _ = emulate_default_handler(signal);
+    });
+    if timer.is_err() {
+        is_second.store(true, Ordering::Relaxed);
+    }
 }

@@ -15,11 +15,11 @@ const FARM_FIRST: Duration = Duration::from_secs(1);
 pub(super) fn run() -> ExitCode {
     // For `top` and `ps`, which would else call it after the link it was started by.
     let _ = fs::write("/proc/self/comm", "thinfarm-worker");
-    let watching = signals::watch(|| {
+    signals::watch(|| {
         abandon_outputs();
         thread::sleep(FARM_FIRST);
     });
-    match watching.and_then(|()| farm::serve()) {
+    match farm::serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             print::error(&format!("the worker cannot talk to a farm, which alone starts one: {error}"));

@@ -1,6 +1,7 @@
 //! `thinfarm.toml`: what is to be done for a project without saying so each time.
 
 mod rule;
+mod trust;
 
 use std::env;
 use std::fs;
@@ -22,7 +23,7 @@ const NAME: &str = "thinfarm.toml";
 pub struct Config {
     /// `options`: the sources of options to ask, in this order.
     pub sources: Vec<SourceName>,
-    /// `missing-options`: what is done about a module that none of them knows.
+    /// `missing-options`: what is done about a module that none of them knows, and about files that are gone.
     pub missing_options: Option<MissingOptions>,
     /// `cache-dir`: where objects are kept.
     pub cache_directory: Option<PathBuf>,
@@ -42,6 +43,14 @@ pub enum ConfigError {
         path: PathBuf,
         /// Why.
         error: io::Error,
+    },
+    /// It was found, and somebody else may have written it.
+    #[error("{} is not used: {fault}; a file that an option names is", path.display())]
+    Untrusted {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: &'static str,
     },
     /// It is not TOML, or says something else than it may.
     #[error("{}, line {line}: {reason}", path.display())]
@@ -98,20 +107,29 @@ struct Text {
 }
 
 impl Config {
-    /// The configuration for the working directory: of the nearest file there or above.
+    /// The configuration for the working directory: of the nearest file there or above, if it is this user's or
+    /// root's and nobody else may write to it.
     ///
     /// # Errors
-    /// It cannot be read or makes no sense.
+    /// It is not ([`ConfigError::Untrusted`]), cannot be read or makes no sense.
     pub fn find() -> Result<Option<Self>, ConfigError> {
         let here = env::current_dir().unwrap_or_default();
         match here.ancestors().map(|above| above.join(NAME)).find(|file| file.is_file()) {
             // Named as a person in that directory would.
-            Some(file) => Self::read(file.strip_prefix(&here).unwrap_or(&file)).map(Some),
+            Some(file) => Self::read_found(file.strip_prefix(&here).unwrap_or(&file)).map(Some),
             None => Ok(None),
         }
     }
 
-    /// Reads the file at `path`. Globs and paths in it are relative to its directory.
+    fn read_found(path: &Path) -> Result<Self, ConfigError> {
+        match trust::fault(path) {
+            Ok(None) => Self::read(path),
+            Ok(Some(fault)) => Err(ConfigError::Untrusted { path: path.to_owned(), fault }),
+            Err(error) => Err(ConfigError::Read { path: path.to_owned(), error }),
+        }
+    }
+
+    /// Reads the file at `path`, whosever it is: who names it trusts it. Globs and paths in it are relative to its directory.
     ///
     /// # Errors
     /// It cannot be read or makes no sense.

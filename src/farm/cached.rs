@@ -4,11 +4,9 @@
 use std::num::NonZero;
 use std::time::{Duration, Instant};
 
-use rayon::ThreadPoolBuilder;
-use rayon::prelude::*;
-
 use crate::backend::{JobError, Made};
 use crate::cache::{CacheUse, Fetched, Lookup, Wanted};
+use crate::parallel;
 use crate::plan::{Job, Plan};
 use crate::report::JobReport;
 
@@ -47,11 +45,7 @@ impl<'a> Cached<'a> {
                 Fetched::Uncacheable(reason) => (Err(CacheUse::Uncacheable(reason)), None),
             }
         };
-        let fetch_all = || plan.jobs.par_iter().map(fetch).unzip();
-        let (wanted, found) = match ThreadPoolBuilder::new().num_threads(threads.get()).build() {
-            Ok(pool) => pool.install(fetch_all),
-            Err(_) => plan.jobs.iter().map(fetch).unzip(),
-        };
+        let (wanted, found) = parallel::map(threads, &plan.jobs, |_, job| fetch(job)).into_iter().unzip();
         (Self { lookup, wanted }, found)
     }
 

@@ -4,6 +4,7 @@
 mod cached;
 mod costs;
 mod event;
+mod panicking;
 mod permits;
 mod process;
 mod queue;
@@ -18,6 +19,7 @@ use std::thread;
 use std::time::{Instant, SystemTime};
 
 use crossbeam_channel::{Sender, unbounded};
+use llvm_build::has_crashed;
 
 use cached::Cached;
 pub use costs::{Costs, Prediction, predict_by_size};
@@ -32,8 +34,8 @@ pub use schedule::{Next, Schedule};
 pub use worker::serve;
 use worker::{Children, Workers};
 
-use crate::backend::{self, JobError, Made, abandon_outputs};
-use crate::cache::{Cache, Lookup};
+use crate::backend::{self, JobDone, JobError, Made, abandon_outputs};
+use crate::cache::{Cache, CacheUse, Lookup};
 use crate::input::Modules;
 use crate::plan::{Job, Plan};
 use crate::report::{JobReport, Report, Usage};
@@ -52,6 +54,7 @@ pub struct Farm {
     cache: Option<Cache>,
     memory_budget: Option<u64>,
     costs: Option<Costs>,
+    no_threads: bool,
     children: Arc<Children>,
 }
 
@@ -68,6 +71,7 @@ impl Default for Farm {
             cache: None,
             memory_budget: None,
             costs: None,
+            no_threads: false,
             children: Arc::default(),
         }
     }
@@ -140,6 +144,20 @@ impl Farm {
         Self { costs, ..self }
     }
 
+    /// Runs jobs on the thread that calls [`Farm::run`] and no other, which needs a stack for LLVM: where a process may
+    /// have few threads and needs those for something else. A farm does so by itself if it can start none.
+    #[must_use]
+    pub fn no_threads(self) -> Self {
+        Self { no_threads: true, threads: NonZero::<usize>::MIN, jobserver: None, machine: None, ..self }
+    }
+
+    /// How many bytes of objects may be in memory until somebody reads them, an eighth of what jobs may claim. Of all
+    /// memory that is available at most a tenth: half of what the budget of jobs leaves.
+    pub fn memory_for_objects(&self) -> u64 {
+        let available = default_memory_budget();
+        self.budget().map_or(available, |budget| budget.min(available)) / 8
+    }
+
     /// Why the machine is not shared any more, although [`Farm::machine`] was to share it; the jobs go on.
     pub fn sharing_problem(&self) -> Option<String> {
         self.machine.as_ref().and_then(MachineShare::problem)
@@ -183,7 +201,8 @@ impl Farm {
     /// Makes the object of every job of `plan`: those that are in the cache are written first, then the other jobs
     /// run, first those that are expected to take longest.
     ///
-    /// A failed job does not fail the run: see [`Report::failed`]. Runs in one process take turns,
+    /// A failed job does not fail the run: see [`Report::failed`]. Neither does one that crashes LLVM, or panics. After a
+    /// crash further jobs run in child workers, if there may be any, and one that does not go on is given up. Runs in one process take turns,
     /// because LLVM keeps options for the whole process.
     ///
     /// # Errors
@@ -205,7 +224,6 @@ impl Farm {
         let children_may = self.worker_program.is_some();
         let turn = process::take_turn(plan, &modules, self.threads_without_leave(), children_may)?;
         let permits = Permits::of(self.jobserver.as_ref(), self.machine.as_ref());
-        let permits = permits.map_err(FarmError::Thread)?;
         let workers = self
             .worker_program
             .as_deref()
@@ -239,26 +257,27 @@ impl Farm {
             permits: &permits,
             start,
         };
-        let ran = thread::scope(|scope| {
-            for number in 0..threads.get() {
+        thread::scope(|scope| {
+            let start = |number: usize| {
                 let sender = sender.clone();
-                let spawned = thread::Builder::new()
-                    .name(format!("farm-{number}"))
-                    .stack_size(STACK_SIZE)
-                    .spawn_scoped(scope, move || run.work(&sender));
-                if let Err(error) = spawned {
-                    queue.stop();
-                    return Err(FarmError::Thread(error));
-                }
-            }
-            drop(sender);
-            listen(&Event::Began { jobs: plan.jobs.len(), threads: threads.get() });
+                let thread = thread::Builder::new().name(format!("farm-{number}")).stack_size(STACK_SIZE);
+                thread.spawn_scoped(scope, move || run.work(&sender))
+            };
+            // As many as the system lets there be.
+            let threads = if self.no_threads { 0 } else { threads.get() };
+            let started = (0..threads).map_while(|number| start(number).ok()).count();
+            listen(&Event::Began { jobs: plan.jobs.len(), threads: started.max(1) });
             for (job, report) in plan.jobs.iter().zip(&reports) {
                 if let Some(report) = report {
                     listen(&Event::Started { job });
                     listen(&Event::Finished { job, report });
                 }
             }
+            if started == 0 {
+                // What is to be heard of it is heard afterwards.
+                run.work(&sender);
+            }
+            drop(sender);
             for message in receiver {
                 match message {
                     Message::Started(position) => listen(&Event::Started { job: &plan.jobs[position] }),
@@ -268,10 +287,8 @@ impl Farm {
                     }
                 }
             }
-            Ok(())
         });
         let usage = self.children.dismiss().and(before.until_now());
-        ran?;
         let wall = start.elapsed();
         let learnt = costs.map_or(Ok(()), |costs| costs.learn(plan, &reports));
         let mut report = Report::new(plan, reports, started, wall, usage, threads);
@@ -325,16 +342,10 @@ impl Run<'_> {
             // The listener outlives the workers, so a message always arrives.
             let _ = listener.send(Message::Started(position));
             let job = &self.plan.jobs[position];
-            let made = self.compile(job);
-            if self.farm.children.are_abandoned() {
-                // The process is about to end; what became of the job is nothing to tell.
-                park();
-            }
-            if self.farm.fail_fast && made.is_err() {
+            let (cache, result) = self.make(position, job);
+            if self.farm.fail_fast && result.is_err() {
                 self.queue.stop();
             }
-            let cache = self.cached.map(|cached| cached.keep(position, job, &made));
-            let result = made.map(|made| made.done);
             let wall = self.start.elapsed() - queued;
             let Prediction { seconds, memory } = self.predictions[position];
             let claimed_memory = self.has_budget.then_some(memory);
@@ -344,10 +355,25 @@ impl Run<'_> {
         }
     }
 
-    /// Runs a job here, or in the child that has its `-mllvm` options.
+    /// Makes an object and keeps it in the cache, if there is one.
+    fn make(&self, position: usize, job: &Job) -> (Option<CacheUse>, Result<JobDone, JobError>) {
+        let made = panicking::as_error(job, || {
+            let made = self.compile(job);
+            if self.farm.children.are_abandoned() {
+                // The process is about to end; what became of the job is nothing to tell.
+                park();
+            }
+            let cache = self.cached.map(|cached| cached.keep(position, job, &made));
+            (cache, made.map(|made| made.done))
+        });
+        made.unwrap_or_else(|panicked| (None, Err(panicked)))
+    }
+
+    /// Runs a job here, or in a child: in the one that has its `-mllvm` options, or in any once LLVM has crashed here,
+    /// where the job could wait for ever for what the crashed one holds.
     fn compile(&self, job: &Job) -> Result<Made, JobError> {
         match self.workers {
-            Some(workers) if !self.turn.suits(job) => workers.run(job),
+            Some(workers) if !self.turn.suits(job) || has_crashed() => workers.run(job),
             _ => backend::run(job, self.modules),
         }
     }

@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 use std::num::NonZero;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::{io, thread};
 
 use crate::backend;
 use crate::input::Modules;
+use crate::parallel;
 use crate::plan::{Job, Plan};
 
 /// Why a plan cannot run in this process at all.
@@ -36,9 +35,6 @@ pub enum FarmError {
     /// LLVM does not know an `-mllvm` option.
     #[error("{0}")]
     LlvmArgs(String),
-    /// A thread could not be started.
-    #[error("cannot start a worker thread: {0}; fewer may work (-j)")]
-    Thread(io::Error),
 }
 
 /// The `-mllvm` options this process has, once any job has run.
@@ -143,18 +139,5 @@ fn is_trustworthy(plan: &Plan, modules: &Modules, threads: NonZero<usize>) -> bo
         };
         opened && reading.opened().all(|module| module.facts().producer == ours)
     };
-    let next = AtomicUsize::new(0);
-    let foreign = AtomicBool::new(false);
-    thread::scope(|scope| {
-        for _ in 0..threads.get().min(plan.jobs.len()) {
-            scope.spawn(|| {
-                while let Some(job) = plan.jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if !is_ours(job) {
-                        foreign.store(true, Ordering::Relaxed);
-                    }
-                }
-            });
-        }
-    });
-    !foreign.load(Ordering::Relaxed)
+    parallel::map(threads, &plan.jobs, |_, job| is_ours(job)).into_iter().all(|is_ours| is_ours)
 }

@@ -15,13 +15,11 @@ use std::path::Path;
 
 pub use fingerprint::Change;
 use fingerprint::Fingerprint;
-pub(crate) use fingerprint::files_named;
 use hashes::Hashes;
-use rayon::ThreadPoolBuilder;
-use rayon::prelude::*;
 use state::{Entry, State, Written};
 
 use crate::backend::JobError;
+use crate::parallel;
 use crate::plan::{Job, Plan};
 use crate::report::JobReport;
 
@@ -85,11 +83,7 @@ impl Incremental {
     }
 
     fn check_all(&self, plan: &Plan, threads: NonZero<usize>) -> Vec<(Option<Fingerprint>, Option<Change>)> {
-        let check_all = || plan.jobs.par_iter().map(|job| self.check(job)).collect();
-        match ThreadPoolBuilder::new().num_threads(threads.get()).build() {
-            Ok(pool) => pool.install(check_all),
-            Err(_) => plan.jobs.iter().map(|job| self.check(job)).collect(),
-        }
+        parallel::map(threads, &plan.jobs, |_, job| self.check(job))
     }
 
     /// What the job would be made of now, and why it has to run, if it has to.

@@ -1,6 +1,7 @@
 //! The command line of a linker: what is ours, and what lld reads.
 
 use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use llvm_build::expand_response_files;
 
@@ -20,10 +21,19 @@ pub struct Arguments {
 
 impl Arguments {
     /// Sorts `args`, among them what response files have (`@FILE`, by lld's rules).
-    pub fn sort(args: impl IntoIterator<Item = OsString>) -> Self {
+    ///
+    /// # Errors
+    /// A response file cannot be expanded; why, in lld's words.
+    pub fn sort(args: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
         let mut args: Vec<OsString> = args.into_iter().collect();
         if args.iter().any(|arg| arg.as_encoded_bytes().starts_with(b"@")) {
-            args = expand_response_files(&args);
+            args = match expand_response_files(&args) {
+                Ok(expanded) => expanded,
+                // Whoever calls lld by `ld.lld` looks for an emulation first; where one is, lld's own driver reads
+                // the files, tells of the error itself, and goes on.
+                Err(_) if args.iter().any(|arg| arg == "-m") => args,
+                Err(error) => return Err(error),
+            };
         }
         let mut sorted = Self::default();
         let mut args = args.into_iter().peekable();
@@ -35,7 +45,86 @@ impl Arguments {
             sorted.llvm.extend(llvm_option(&arg, args.peek().map(OsString::as_os_str)));
             sorted.lld.push(arg);
         }
-        sorted
+        Ok(sorted)
+    }
+
+    /// The last option that begins with `name` after its dashes, as it was given.
+    pub(super) fn last_that_begins(&self, name: &str) -> Option<String> {
+        let texts = self.lld.iter().rev().filter_map(|arg| arg.to_str());
+        let mut found = texts.filter(|text| without_dashes(text).is_some_and(|text| text.starts_with(name)));
+        found.next().map(str::to_owned)
+    }
+
+    /// Whether the option `name` is there, after one dash or two.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.lld.iter().any(|arg| arg.to_str().and_then(without_dashes) == Some(name))
+    }
+
+    /// The file that lld writes.
+    pub fn output(&self) -> PathBuf {
+        let mut output = Path::new("a.out");
+        let mut args = self.lld.iter();
+        while let Some(arg) = args.next() {
+            let text = arg.to_str().unwrap_or_default();
+            let joined = text.strip_prefix("--output=").or_else(|| {
+                let joined = text.strip_prefix("-o")?;
+                // Long options may have one dash.
+                let is_long =
+                    ["rphan-handling", "ptimize-bb-jumps"].iter().any(|name| joined.starts_with(name));
+                (!is_long && !joined.is_empty()).then_some(joined)
+            });
+            if let Some(joined) = joined {
+                output = Path::new(joined);
+            } else if matches!(text, "-o" | "--output")
+                && let Some(next) = args.next()
+            {
+                output = Path::new(next);
+            }
+        }
+        output.to_owned()
+    }
+
+    /// The option for LLVM `word` as it was given to the linker.
+    pub(super) fn spelling(&self, word: &str) -> String {
+        let texts: Vec<&str> = self.lld.iter().filter_map(|arg| arg.to_str()).collect();
+        let is_one = |text: &&str| {
+            let option = without_dashes(text).and_then(|text| text.split_once('='));
+            option.is_some_and(|(name, value)| matches!(name, "mllvm" | "plugin-opt") && value == word)
+        };
+        match texts.iter().rfind(|text| is_one(text)) {
+            Some(text) => (*text).to_owned(),
+            None => match texts.windows(2).rfind(|pair| pair[1] == word) {
+                Some(pair) => pair.join(" "),
+                None => word.to_owned(),
+            },
+        }
+    }
+
+    /// Whether lld is to say nothing but errors (`--no-warnings`).
+    pub fn has_no_warnings(&self) -> bool {
+        self.lld.iter().any(|arg| ["--no-warnings", "-no-warnings", "-w"].iter().any(|it| arg == it))
+    }
+
+    /// Whether what is said is to be in colours: what lld was told, and nothing if that is to look at the terminal.
+    pub fn has_colours(&self) -> Option<bool> {
+        let texts = self.lld.iter().rev().filter_map(|arg| without_dashes(arg.to_str()?));
+        for text in texts {
+            match text {
+                "color-diagnostics" | "color-diagnostics=always" => return Some(true),
+                "no-color-diagnostics" | "color-diagnostics=never" => return Some(false),
+                "color-diagnostics=auto" => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// The target of Windows that is asked for (`-m i386pep`), by the names that lld gives to its MinGW driver.
+    pub fn mingw_target(&self) -> Option<&str> {
+        const NAMES: [&str; 7] =
+            ["i386pe", "i386pep", "thumb2pe", "arm64pe", "arm64ecpe", "arm64xpe", "mipspe"];
+        let at = self.lld.iter().position(|arg| arg == "-m")?;
+        self.lld.get(at + 1)?.to_str().filter(|name| NAMES.contains(name))
     }
 
     /// Whether lld is to write LLVM-IR instead of native objects.
@@ -69,10 +158,15 @@ impl Arguments {
     }
 }
 
+/// An option without the one dash or two that it begins with.
+fn without_dashes(arg: &str) -> Option<&str> {
+    arg.strip_prefix("--").or_else(|| arg.strip_prefix('-'))
+}
+
 /// The option for LLVM that `arg` is or, with its value in `next`, brings.
 fn llvm_option(arg: &OsStr, next: Option<&OsStr>) -> Option<String> {
     let arg = arg.to_str()?;
-    let name = arg.strip_prefix("--").or_else(|| arg.strip_prefix('-'))?;
+    let name = without_dashes(arg)?;
     let next = || next.and_then(OsStr::to_str);
     let option = match name.split_once('=') {
         Some(("mllvm", value)) => return Some(value.to_owned()),
@@ -89,7 +183,7 @@ mod tests {
     use super::*;
 
     fn sorted(args: &[&str]) -> Arguments {
-        Arguments::sort(args.iter().map(OsString::from))
+        Arguments::sort(args.iter().map(OsString::from)).expect("no response files")
     }
 
     #[test]
@@ -107,6 +201,16 @@ mod tests {
             assert!(sorted(args).keeps_objects(), "{args:?}");
         }
         assert!(!sorted(&["-o", "x", "a.o", "--thinlto-cache-dir=d", "-plugin-opt=O2"]).keeps_objects());
+    }
+
+    #[test]
+    fn the_last_output_is_the_one() {
+        let forms: [&[&str]; 4] = [&["-o", "d/x"], &["-od/x"], &["--output", "d/x"], &["--output=d/x"]];
+        for form in forms {
+            let args = [&["-o", "first", "--omagic"], form, &["a.o"]].concat();
+            assert_eq!(sorted(&args).output(), Path::new("d/x"), "{args:?}");
+        }
+        assert_eq!(sorted(&["a.o", "--oformat=binary", "-o"]).output(), Path::new("a.out"));
     }
 
     #[test]

@@ -1,19 +1,21 @@
 //! The backends of one link: what lld asks for, made by a farm.
 
+use std::collections::HashMap;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::{fmt, fs, io, mem};
+use std::sync::Arc;
+use std::{fmt, fs, mem};
 
 use llvm_build::{LinkConfig, LinkJob, LinkObject, release_read_mappings};
-use tempfile::TempDir;
 
-use super::Arguments;
+use super::wishes::wishes;
+use super::{Arguments, Directory};
+use crate::backend::JobError;
 use crate::cache::{Cache, CacheError};
 use crate::farm::{self, Event, Farm};
-use crate::options::{LinkLine, Resolver, Sources};
-use crate::plan::{Held, Job, ModuleFiles, Plan, PlanError, Spool};
-use crate::report::Report;
+use crate::options::{LinkLine, LinkTerms, Resolver, Settled, Sources};
+use crate::plan::{Held, Job, ModuleFiles, Plan, Spool};
+use crate::report::{JobReport, Report};
 use crate::toolchain::Tool;
 
 /// What the maker of a linker decides.
@@ -35,12 +37,19 @@ pub struct Settings {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Told<'a> {
-    /// LLVM's own backends do the work, because of this: only they can.
-    LeftToLlvm(&'a str),
+    /// LLVM's own backends do the work.
+    LeftToLlvm {
+        /// Because of this, which only they can do.
+        reason: &'a str,
+        /// A file has options of its own, which they know nothing of, or may have them.
+        loses_options: bool,
+    },
     /// lld was given a directory for a cache, and there is none.
     NoCache(&'a CacheError),
     /// There is a cache, but no object of this link can be in it, because of this.
     NotCached(&'a str),
+    /// What became of the link's terms for modules with options of their own.
+    Settled(&'a Settled),
     /// What is to be done.
     Planned(&'a Plan, &'a Sources),
     /// What happens.
@@ -55,10 +64,11 @@ type Listener<'a> = Box<dyn FnMut(&Told<'_>) -> Result<(), String> + 'a>;
 /// Makes the native objects of one link.
 pub struct Backends<'a> {
     settings: Option<Settings>,
-    /// What lld gives to LLVM as it reads its arguments.
-    llvm_args: Vec<String>,
-    emits_llvm: bool,
+    args: Arguments,
     line: Option<LinkLine>,
+    /// What the link says to modules with options of their own.
+    terms: Option<LinkTerms>,
+    caches_as_lld: bool,
     is_whole: bool,
     directory: Directory,
     dwo_directory: PathBuf,
@@ -68,29 +78,6 @@ pub struct Backends<'a> {
 impl fmt::Debug for Backends<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Backends").field("settings", &self.settings).finish_non_exhaustive()
-    }
-}
-
-/// The directory of the objects of a link, and of what else jobs need files for, while there is one.
-#[derive(Clone, Debug, Default)]
-pub struct Directory(Arc<Mutex<Option<TempDir>>>);
-
-impl Directory {
-    /// Removes it with all that is in it: also for a process that is about to end, from any of its threads.
-    pub fn remove(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-
-    fn path(&self) -> Option<PathBuf> {
-        let directory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        directory.as_ref().map(|directory| directory.path().to_owned())
-    }
-
-    fn create(&self) -> io::Result<PathBuf> {
-        let made = tempfile::Builder::new().prefix("thinfarm-link-").tempdir()?;
-        let path = made.path().to_owned();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
-        Ok(path)
     }
 }
 
@@ -104,17 +91,18 @@ impl<'a> Backends<'a> {
     ) -> Self {
         Self {
             settings: Some(settings),
-            llvm_args: args.llvm.clone(),
-            emits_llvm: args.emits_llvm(),
+            args: args.clone(),
             line: None,
+            terms: None,
+            caches_as_lld: false,
             is_whole: true,
-            directory: Directory::default(),
+            directory: Directory::of_link(&args.output()),
             dwo_directory: PathBuf::new(),
             listen: Box::new(listen),
         }
     }
 
-    /// Where objects are until lld has them.
+    /// Where files are that jobs need, if any does.
     pub fn directory(&self) -> Directory {
         self.directory.clone()
     }
@@ -123,6 +111,7 @@ impl<'a> Backends<'a> {
     fn choose_cache(&mut self, config: &LinkConfig) -> Result<(), String> {
         let Some(settings) = &mut self.settings else { return Ok(()) };
         let mut cache = settings.farm.cache_in_use().cloned();
+        self.caches_as_lld = cache.is_none() && settings.may_cache;
         if cache.is_none() && settings.may_cache && !config.cache_directory.is_empty() {
             match Cache::open(Path::new(&config.cache_directory)) {
                 Ok(opened) => cache = Some(opened),
@@ -137,19 +126,27 @@ impl<'a> Backends<'a> {
         Ok(())
     }
 
-    fn plan(&self, sources: &mut Sources, jobs: &[LinkJob], directory: &Path) -> Result<Plan, PlanError> {
+    fn plan(
+        &self,
+        sources: &mut Sources,
+        jobs: &[LinkJob],
+        directory: &Path,
+    ) -> Result<(Plan, Settled), String> {
         let files: Vec<ModuleFiles> = jobs.iter().map(|job| files(job, directory)).collect();
         let mut resolver = Resolver::new(Tool::clang_for_driver());
-        let mut plan = Plan::for_files(&files, self.is_whole, sources, &mut resolver)?;
-        if !self.dwo_directory.as_os_str().is_empty() {
-            for (job, number) in plan.jobs.iter_mut().zip(jobs) {
-                let name = self.dwo_directory.join(format!("{}.dwo", number.task));
-                let files = &mut Arc::make_mut(&mut job.command).files;
-                files.split_dwarf_file = name.to_string_lossy().into_owned();
-                files.split_dwarf_output = files.split_dwarf_file.clone();
-            }
+        if let Some(terms) = &self.terms {
+            resolver = resolver.for_link(terms.clone());
         }
-        Ok(plan)
+        let plan = Plan::for_files(&files, self.is_whole, sources, &mut resolver);
+        let plan = plan.map_err(|error| error.to_string())?;
+        // lld wants an object of each module that it has read.
+        match plan.native.first() {
+            None => Ok((plan, resolver.settled().cloned().unwrap_or_default())),
+            Some(native) => Err(format!(
+                "{}: lld read bitcode of this name, but the file is a native object; was it replaced during the link?",
+                native.module
+            )),
+        }
     }
 }
 
@@ -162,9 +159,14 @@ fn files(job: &LinkJob, directory: &Path) -> ModuleFiles {
 impl llvm_build::Backends for Backends<'_> {
     fn begin(&mut self, config: &LinkConfig) -> Result<Option<PathBuf>, String> {
         // lld's hook that writes LLVM-IR cannot be told from those of --save-temps.
-        let reason = if self.emits_llvm { "--lto-emit-llvm" } else { config.only_own_backends.as_str() };
+        let reason =
+            if self.args.emits_llvm() { "--lto-emit-llvm" } else { config.only_own_backends.as_str() };
         if !reason.is_empty() {
-            (self.listen)(&Told::LeftToLlvm(reason))?;
+            let sources = self.settings.as_mut().map(|settings| &mut settings.sources);
+            // Where modules cannot be asked, they may have options.
+            let loses_options = config.modules.is_empty()
+                || sources.is_some_and(|sources| config.modules.iter().any(|module| sources.knows(module)));
+            (self.listen)(&Told::LeftToLlvm { reason, loses_options })?;
             return Ok(None);
         }
         if self.settings.as_ref().is_some_and(|settings| settings.is_off) {
@@ -173,8 +175,9 @@ impl llvm_build::Backends for Backends<'_> {
         self.choose_cache(config)?;
         let settings = self.settings.as_mut().ok_or("lld has run the backends of this link already")?;
         // lld has given these to LLVM, for good.
-        farm::adopt_llvm_args(self.llvm_args.clone());
-        let line = LinkLine::new(config.codegen.clone(), self.llvm_args.clone());
+        farm::adopt_llvm_args(self.args.llvm.clone());
+        let line = LinkLine::new(config.codegen.clone(), self.args.llvm.clone());
+        self.terms = Some(LinkTerms::new(config.codegen.clone(), wishes(&self.args)));
         self.line = Some(line.warnings(config.fatal_warnings, config.no_warnings));
         self.is_whole = config.is_whole;
         self.dwo_directory = PathBuf::from(&config.dwo_directory);
@@ -186,26 +189,24 @@ impl llvm_build::Backends for Backends<'_> {
             fs::create_dir_all(&config.dwo_directory)
                 .map_err(|error| format!("cannot create {}: {error}", config.dwo_directory))?;
         }
-        let created = self.directory.create();
-        created.map(Some).map_err(|error| {
-            let place = std::env::temp_dir();
-            format!(
-                "cannot make a directory for objects in {}: {error}; TMPDIR names another",
-                place.display()
-            )
-        })
+        Ok(Some(self.directory.path().to_owned()))
     }
 
-    fn compile(&mut self, mut jobs: Vec<LinkJob>) -> Result<Vec<LinkObject>, String> {
+    fn compile(&mut self, jobs: Vec<LinkJob>) -> Result<Vec<LinkObject>, String> {
         let Settings { farm, sources, .. } = self.settings.take().ok_or("no backends have begun")?;
         let mut sources = match self.line.take() {
             Some(line) => sources.with_link(line),
             None => sources,
         };
-        let directory = self.directory.path().ok_or("the directory of the link is gone")?;
-        let mut plan = self.plan(&mut sources, &jobs, &directory).map_err(|error| error.to_string())?;
-        hold(&mut plan, &mut jobs, directory.join("objects"))
-            .map_err(|error| format!("cannot write to {}: {error}", directory.display()))?;
+        let directory = self.directory.path().to_owned();
+        let (mut plan, settled) = self.plan(&mut sources, &jobs, &directory)?;
+        (self.listen)(&Told::Settled(&settled))?;
+        let mut asked = Asked::new(jobs, &directory);
+        if !self.dwo_directory.as_os_str().is_empty() {
+            split_dwarf(&mut plan, &mut asked, &self.dwo_directory);
+        }
+        let places = self.directory.places().iter().cloned();
+        hold(&mut plan, &mut asked, Spool::new(farm.memory_for_objects(), places));
         (self.listen)(&Told::Planned(&plan, &sources))?;
         // Jobs map what they read themselves, and of modules lld only needs the names of symbols from now on.
         drop(sources);
@@ -219,11 +220,21 @@ impl llvm_build::Backends for Backends<'_> {
         let report = report.map_err(|error| error.to_string())?;
         (self.listen)(&Told::Done(&plan, &report, &farm))?;
         failure.map_or(Ok(()), Err)?;
+        // lld has told of errors that are among a backend's diagnostics, and will not write an output.
         if !report.is_success() {
-            let failed: Vec<&str> = report.failed().map(|(_, module, _)| module).collect();
-            return Err(failures(&failed, plan.jobs.len()));
+            let is_told = |job: &JobReport| job.result.as_ref().is_err_and(JobError::is_told);
+            if report.failed().next().is_some() && report.failed().all(|(_, _, job)| is_told(job)) {
+                return Ok(Vec::new());
+            }
+            let untold = report.failed().filter(|(_, _, job)| !is_told(job));
+            let untold: Vec<&str> = untold.map(|(_, module, _)| module).collect();
+            return Err(failures(&untold, plan.jobs.len()));
         }
-        jobs.into_iter().zip(&plan.jobs).map(|(job, made)| object(job, made)).collect()
+        plan.jobs.iter().map(|job| object(asked.take(job), job)).collect()
+    }
+
+    fn caches_as_lld(&self) -> bool {
+        self.caches_as_lld
     }
 
     fn finish(&mut self) {
@@ -231,13 +242,41 @@ impl llvm_build::Backends for Backends<'_> {
     }
 }
 
-/// Gives the jobs of `plan` their indexes, and a `spool` for their objects.
-fn hold(plan: &mut Plan, jobs: &mut [LinkJob], spool: PathBuf) -> io::Result<()> {
-    let spool = Arc::new(Spool::create(spool)?);
-    for (job, asked) in plan.jobs.iter_mut().zip(jobs) {
-        job.held = Some(Arc::new(Held::new(mem::take(&mut asked.index), spool.clone())));
+/// What lld asks for, by the object that is to be made: a plan has an order of its own.
+struct Asked(HashMap<PathBuf, LinkJob>);
+
+impl Asked {
+    fn new(jobs: Vec<LinkJob>, directory: &Path) -> Self {
+        Self(jobs.into_iter().map(|job| (files(&job, directory).output, job)).collect())
     }
-    Ok(())
+
+    /// What `job` of the plan is made for.
+    fn get(&mut self, job: &Job) -> &mut LinkJob {
+        self.0.get_mut(&job.output).expect("a plan has jobs that were asked for")
+    }
+
+    fn take(&mut self, job: &Job) -> LinkJob {
+        self.0.remove(&job.output).expect("a plan has jobs that were asked for, each once")
+    }
+}
+
+/// Gives each job of `plan` a file in `directory` for its debug information.
+fn split_dwarf(plan: &mut Plan, asked: &mut Asked, directory: &Path) {
+    for job in &mut plan.jobs {
+        let name = directory.join(format!("{}.dwo", asked.get(job).task));
+        let files = &mut Arc::make_mut(&mut job.command).files;
+        files.split_dwarf_file = name.to_string_lossy().into_owned();
+        files.split_dwarf_output = files.split_dwarf_file.clone();
+    }
+}
+
+/// Gives the jobs of `plan` their indexes, and a `spool` for their objects.
+fn hold(plan: &mut Plan, asked: &mut Asked, spool: Spool) {
+    let spool = Arc::new(spool);
+    for job in &mut plan.jobs {
+        let index = mem::take(&mut asked.get(job).index);
+        job.held = Some(Arc::new(Held::new(index, spool.clone())));
+    }
 }
 
 /// What lld gets for the job it `asked` for.

@@ -6,10 +6,19 @@
 
 mod arguments;
 mod backends;
+mod directory;
+mod fat_objects;
+mod maker;
+mod threads;
+mod wishes;
 
 pub use arguments::Arguments;
 pub use backends::{Backends, Settings, Told};
-pub use llvm_build::exit_as_lld;
+pub use directory::Directory;
+pub use fat_objects::unused_bitcode;
+pub use llvm_build::{exit_as_lld, say_as_lld};
+pub use maker::{Made, MadeBy, Maker, who_made};
+pub use threads::are_scarce;
 
 use std::ffi::OsString;
 

@@ -24,4 +24,18 @@ impl FileOptions {
     pub fn given(flags: impl Into<Arc<[String]>>) -> Self {
         Self { flags: flags.into(), ..Self::default() }
     }
+
+    /// The same and, after them, `options` in cc1's words.
+    #[must_use]
+    pub(super) fn with_cc1(&self, options: &[String]) -> Self {
+        let mut flags = self.flags.to_vec();
+        let is_cc1 = flags.first().is_some_and(|flag| flag == "-cc1");
+        for option in options {
+            if !is_cc1 {
+                flags.push("-Xclang".to_owned());
+            }
+            flags.push(option.clone());
+        }
+        Self { flags: flags.into(), ..self.clone() }
+    }
 }

@@ -2,8 +2,8 @@
 //!
 //! Nobody knows what a clang flag does to a backend but clang, so clang is asked: the command line
 //! is parsed again with each of its flags left out, and a flag is the origin of the values that
-//! change. Whatever no single flag changes is the driver's default for the target, or the work of
-//! several flags together.
+//! change. Where several flags say the same, so that none can be missed, the origin is the fewest
+//! of them that are enough, the last ones. Whatever flags do not change is the driver's default for the target.
 
 use std::ops::Range;
 
@@ -19,10 +19,8 @@ use super::CompileCommand;
 pub enum Origin {
     /// clang's default for the target.
     Default,
-    /// These flags of the command line, each of which matters.
+    /// These flags of the command line.
     Flags(Vec<String>),
-    /// Flags of the command line, no single one of which can be left out to change it.
-    SeveralFlags,
 }
 
 /// One option, explained.
@@ -72,13 +70,28 @@ pub fn explain(command: &CompileCommand) -> Result<Vec<Explained>, CommandError>
         let origin = if !cause.is_empty() {
             Origin::Flags(cause)
         } else if bare.as_ref().is_some_and(|bare| bare[at].1 != value) {
-            Origin::SeveralFlags
+            let is_same = |left_out: &[_]| without(left_out).is_some_and(|others| others[at].1 == value);
+            let enough = fewest(&flags, is_same);
+            Origin::Flags(enough.into_iter().map(|range| arguments[range].join(" ")).collect())
         } else {
             Origin::Default
         };
         Explained { name, value, origin }
     });
     Ok(explained.collect())
+}
+
+/// Flags none of which can be missed when all others are left out, if `is_same` without those that it is given. The
+/// first are left out first, as the last one counts.
+fn fewest(flags: &[Range<usize>], is_same: impl Fn(&[Range<usize>]) -> bool) -> Vec<Range<usize>> {
+    let (mut left_out, mut enough) = (Vec::new(), Vec::new());
+    for flag in flags {
+        left_out.push(flag.clone());
+        if !is_same(&left_out) {
+            enough.extend(left_out.pop());
+        }
+    }
+    enough
 }
 
 /// The arguments of a command and where each of its options stands among them.
@@ -104,5 +117,23 @@ fn fields(options: &CodegenOptions) -> Vec<(String, Value)> {
     match serde_json::to_value(options) {
         Ok(Value::Object(map)) => map.into_iter().collect(),
         other => unreachable!("options are a struct, not {other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_flags_that_say_the_same_the_last_is_enough() {
+        let flags = [0..1, 1..3, 3..4, 4..5];
+        let any_of = |these: &[Range<usize>]| {
+            let these = these.to_vec();
+            move |left_out: &[Range<usize>]| these.iter().any(|flag| !left_out.contains(flag))
+        };
+        assert_eq!(fewest(&flags, any_of(&[0..1, 3..4])), [3..4]);
+        // Two that only work together, beside two of which one is enough.
+        let both = |left_out: &[Range<usize>]| !left_out.contains(&(1..3)) && any_of(&[0..1, 4..5])(left_out);
+        assert_eq!(fewest(&flags, both), [1..3, 4..5]);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use llvm_build::{CodegenOptions, CommandError, JobFiles};
 
+use super::link_terms::{Departures, LinkTerms, Settled};
 use super::{CompileCommand, FileOptions};
 
 /// Resolves the flags of many jobs and remembers what equal flags mean: clang needs a third of a
@@ -15,11 +16,16 @@ pub struct Resolver {
     known: HashMap<FileOptions, Known>,
     /// Each set of options once: command lines that differ may well mean the same to a backend.
     sets: HashSet<Arc<CodegenOptions>>,
+    /// The link that the jobs are of, and how its terms are kept.
+    link: Option<(LinkTerms, Settled)>,
 }
 
 #[derive(Debug)]
 struct Known {
     first: CompileCommand,
+    /// The options with those that the link decides.
+    settled: FileOptions,
+    departures: Departures,
     /// Some path in the options is named after the object, so every job must be resolved itself.
     per_job: bool,
 }
@@ -28,7 +34,19 @@ impl Resolver {
     /// A resolver that pretends to be the clang at the given path, see
     /// [`Tool::clang_for_driver`](crate::toolchain::Tool::clang_for_driver).
     pub fn new(clang: Arc<str>) -> Self {
-        Self { clang, known: HashMap::new(), sets: HashSet::new() }
+        Self { clang, known: HashMap::new(), sets: HashSet::new(), link: None }
+    }
+
+    /// The same for the jobs of one link.
+    #[must_use]
+    pub fn for_link(self, terms: LinkTerms) -> Self {
+        let settled = terms.nobody();
+        Self { link: Some((terms, settled)), ..self }
+    }
+
+    /// What has become of the terms of the link, so far.
+    pub fn settled(&self) -> Option<&Settled> {
+        self.link.as_ref().map(|(_, settled)| settled)
     }
 
     /// The command that compiles `module` with `index` to `output` with a file's `options`.
@@ -48,23 +66,58 @@ impl Resolver {
             output: output.to_owned(),
             ..JobFiles::default()
         };
-        let known = self.known.get(options);
-        if let Some(known) = known
-            && !known.per_job
-        {
-            return Ok(Arc::new(known.first.for_another(files)));
+        let Some(known) = self.known.get(options) else {
+            let known = self.learn(options, files)?;
+            let command = known.first.clone();
+            self.count(module, &known.departures);
+            self.known.insert(options.clone(), known);
+            return Ok(Arc::new(command));
+        };
+        let departures = known.departures.clone();
+        let command = if known.per_job {
+            let mut command = CompileCommand::of_backend(&known.settled, self.clang.clone(), files)?;
+            self.share(&mut command);
+            command
+        } else {
+            known.first.for_another(files)
+        };
+        self.count(module, &departures);
+        Ok(Arc::new(command))
+    }
+
+    /// What `options` mean, by the example of the job of `files`.
+    fn learn(&mut self, options: &FileOptions, files: JobFiles) -> Result<Known, CommandError> {
+        let mut settled = options.clone();
+        let mut first = CompileCommand::of_backend(options, self.clang.clone(), files.clone())?;
+        let mut departures = Departures::default();
+        // What a linker decided is the link's already.
+        if let Some((terms, _)) = self.link.as_ref().filter(|_| options.codegen.is_none()) {
+            let own = first.codegen().clone();
+            let decisions = terms.decisions(&own);
+            if !decisions.is_empty() {
+                settled = options.with_cc1(&decisions);
+                first = CompileCommand::of_backend(&settled, self.clang.clone(), files)?;
+            }
+            departures = terms.departures(&own, first.codegen());
         }
-        let mut command = CompileCommand::of_backend(options, self.clang.clone(), files)?;
+        self.share(&mut first);
+        let per_job = names_files_after_the_job(&first.files);
+        Ok(Known { first, settled, departures, per_job })
+    }
+
+    fn count(&mut self, module: &str, departures: &Departures) {
+        if let Some((_, settled)) = &mut self.link {
+            settled.count(module, departures);
+        }
+    }
+
+    /// Has `command` use a set of options that there is.
+    fn share(&mut self, command: &mut CompileCommand) {
         if let Some(set) = self.sets.get(command.codegen()) {
             command.share_options(set.clone());
         } else {
             self.sets.insert(command.codegen().clone());
         }
-        if known.is_none() {
-            let per_job = names_files_after_the_job(&command.files);
-            self.known.insert(options.clone(), Known { first: command.clone(), per_job });
-        }
-        Ok(Arc::new(command))
     }
 }
 

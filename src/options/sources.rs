@@ -4,25 +4,28 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use path_clean::clean;
 use serde::{Deserialize, Serialize};
 
-use llvm_build::{ModuleRecord, backend_flags, option_groups};
+use llvm_build::{MissingFile, ModuleFacts, ModuleRecord, backend_flags, option_groups};
 
 use super::source::compile_commands::Wanted;
-use super::source::{self, CompileCommands, Kept, SourceError};
-use super::{FileOptions, Frame, LinkLine, SourceName};
+use super::source::{self, CompileCommands, Kept, RanIn, SourceError};
+use super::{FileOptions, Frame, LinkLine, MissingInput, SourceName, missing_input};
 use crate::config::Rule;
 use crate::input::{Archives, Location, Modules};
 
-/// What is done about a module that no source knows.
+/// What is done about a module that no source knows, and about a file that a module's command names and that is not
+/// there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MissingOptions {
     /// Nothing is compiled.
     Error,
-    /// It gets the options given for all modules; [`Sources::missing`] tells.
+    /// It gets the options given for all modules; [`Sources::missing`] tells. It is compiled without the option that
+    /// names the file; [`Sources::missing_inputs`] tells.
     Warn,
-    /// It gets the options given for all modules.
+    /// The same, and nobody is told.
     Ignore,
 }
 
@@ -31,8 +34,18 @@ pub enum MissingOptions {
 pub struct Provenance {
     /// The source and the place in it.
     pub source: String,
+    /// Where its relative paths were found, if the source does not say where it ran.
+    pub found_files_in: Option<PathBuf>,
+    /// Files that it names and that are not there.
+    pub missing_files: Vec<MissingFile>,
     /// What rules did, in their order.
     pub rules: Vec<String>,
+}
+
+impl Provenance {
+    fn of(source: String) -> Self {
+        Self { source, found_files_in: None, missing_files: Vec::new(), rules: Vec::new() }
+    }
 }
 
 /// A source, ready to be asked.
@@ -72,6 +85,8 @@ pub struct Sources {
     rules: Vec<Rule>,
     policy: MissingOptions,
     missing: Vec<String>,
+    input_policy: MissingOptions,
+    missing_inputs: Vec<MissingInput>,
     modules: Modules,
     archives: Archives,
     /// The working directory; a command of this directory is not elsewhere.
@@ -105,6 +120,8 @@ impl Sources {
             rules: Vec::new(),
             policy: MissingOptions::Ignore,
             missing: Vec::new(),
+            input_policy: MissingOptions::Warn,
+            missing_inputs: Vec::new(),
             modules: Modules::default(),
             archives: Archives::default(),
             here: std::env::current_dir().unwrap_or_default(),
@@ -132,6 +149,12 @@ impl Sources {
         }
         self.policy = policy;
         Ok(self)
+    }
+
+    /// Does this about files that commands name and that are not there.
+    #[must_use]
+    pub fn with_missing_inputs(self, input_policy: MissingOptions) -> Self {
+        Self { input_policy, ..self }
     }
 
     /// Applies `rules` to what the sources say.
@@ -164,7 +187,16 @@ impl Sources {
             _ => None,
         };
         let rule_path = path_for_rules(module, object.as_deref());
-        self.find(Named { module, object, member, rule_path })
+        let file = file_of(module, object.as_deref());
+        self.find(Named { module, object, member, rule_path, file })
+    }
+
+    /// Whether a source or a rule has something to say of `module`, or would have, were it not unusable.
+    pub fn knows(&mut self, module: &str) -> bool {
+        match self.options(module) {
+            Ok((_, provenance)) => provenance.source != self.giver || !provenance.rules.is_empty(),
+            Err(_) => true,
+        }
     }
 
     /// As [`Sources::options`] for a module that was taken out of `origin`, a member of an archive
@@ -183,7 +215,8 @@ impl Sources {
             Location::File(path) => path.to_string_lossy().into_owned(),
         };
         let rule_path = path_for_rules(origin, None);
-        self.find(Named { module, object: None, member: Some(member), rule_path })
+        let file = file_of(origin, None);
+        self.find(Named { module, object: None, member: Some(member), rule_path, file })
     }
 
     fn find(&mut self, named: Named<'_>) -> Result<(FileOptions, Provenance), SourceError> {
@@ -198,15 +231,15 @@ impl Sources {
         }
         let known = found.is_some();
         let link_defaults = match &self.link {
-            Some(line) if !known => asked.link_defaults(line),
+            Some(line) if !known => asked.link_defaults(line)?,
             _ => None,
         };
-        let (mut options, source) = match found {
-            Some(Found::Kept(kept)) => self.backend_options(kept)?,
-            Some(Found::Options(flags, source)) => (FileOptions::given(flags), source),
+        let (mut options, provenance) = match found {
+            Some(Found::Kept(kept)) => self.backend_options(kept, &named)?,
+            Some(Found::Options(flags, source)) => (FileOptions::given(flags), Provenance::of(source)),
             None => match link_defaults {
-                Some(defaults) => (defaults, LINK.to_owned()),
-                None => (FileOptions::given(self.given.clone()), self.giver.to_owned()),
+                Some(defaults) => (defaults, Provenance::of(LINK.to_owned())),
+                None => (FileOptions::given(self.given.clone()), Provenance::of(self.giver.to_owned())),
             },
         };
         if let Some(line) = &self.link
@@ -218,7 +251,7 @@ impl Sources {
         if !known && !self.sources.is_empty() && self.modules.reading().open(module).is_ok() {
             self.missing.push(module.to_owned());
         }
-        let (options, mut provenance) = self.apply_rules(&named.rule_path, options, source);
+        let (options, mut provenance) = self.apply_rules(&named.rule_path, options, provenance);
         Ok((self.frame.around(options, &mut provenance), provenance))
     }
 
@@ -237,9 +270,23 @@ impl Sources {
         &self.missing
     }
 
+    /// What is done about files that commands name and that are not there.
+    pub fn input_policy(&self) -> MissingOptions {
+        self.input_policy
+    }
+
+    /// Those that commands of modules asked for name, and that a backend would read.
+    pub fn missing_inputs(&self) -> &[MissingInput] {
+        &self.missing_inputs
+    }
+
     /// # Errors
-    /// Modules were asked for that no source knew, and that is to be an error.
+    /// Modules were asked for that no source knew, or whose commands name files that are not there, and that is to
+    /// be an error.
     pub fn check(&self) -> Result<(), SourceError> {
+        if self.input_policy == MissingOptions::Error && !self.missing_inputs.is_empty() {
+            return Err(SourceError::MissingFiles(self.missing_inputs.clone()));
+        }
         if self.policy == MissingOptions::Error && !self.missing.is_empty() {
             let sources = self.sources.iter().map(Source::name).collect::<Vec<_>>().join(", ");
             let (modules, giver) = (self.missing.clone(), self.giver);
@@ -248,14 +295,42 @@ impl Sources {
         Ok(())
     }
 
-    fn backend_options(&mut self, kept: Kept) -> Result<(FileOptions, String), SourceError> {
-        let directory = kept.directory.as_deref().and_then(|directory| self.elsewhere(directory));
-        let name = directory.as_deref().map(Path::to_string_lossy).unwrap_or_default();
-        let flags = backend_flags(&kept.args, &kept.program, &name)
-            .map_err(|error| SourceError::Flags { found_in: kept.found_in.clone(), error })?;
-        let splits_dwarf = flags.splits_dwarf;
-        let flags = flags.options.into_iter().flatten().collect::<Vec<_>>().into();
-        Ok((FileOptions { flags, splits_dwarf, directory, codegen: None }, kept.found_in))
+    fn backend_options(
+        &mut self,
+        kept: Kept,
+        named: &Named<'_>,
+    ) -> Result<(FileOptions, Provenance), SourceError> {
+        let mut provenance = Provenance::of(kept.found_in);
+        let directory = match &kept.ran_in {
+            RanIn::Directory(directory) => self.elsewhere(directory),
+            RanIn::Here | RanIn::Unknown => None,
+        };
+        let name = directory.as_deref().map(Path::to_string_lossy);
+        let places = match kept.ran_in {
+            RanIn::Unknown => places_of(&named.file, &self.here),
+            _ => Vec::new(),
+        };
+        let ran_in = match &name {
+            _ if !places.is_empty() => llvm_build::RanIn::OneOf(&places),
+            Some(name) => llvm_build::RanIn::Directory(name),
+            None => llvm_build::RanIn::Here,
+        };
+        let flags = backend_flags(&kept.args, &kept.program, ran_in)
+            .map_err(|error| SourceError::Flags { found_in: provenance.source.clone(), error })?;
+        let mut options = FileOptions {
+            flags: flags.options.into_iter().flatten().collect::<Vec<_>>().into(),
+            splits_dwarf: flags.splits_dwarf,
+            directory,
+            codegen: None,
+        };
+        if !places.is_empty() {
+            provenance.found_files_in = flags.directory.map(PathBuf::from);
+            options.directory =
+                provenance.found_files_in.as_deref().and_then(|directory| self.elsewhere(directory));
+        }
+        missing_input::collect(&mut self.missing_inputs, &flags.missing, named.module);
+        provenance.missing_files = flags.missing;
+        Ok((options, provenance))
     }
 
     /// `directory`, if it is not the working directory.
@@ -276,11 +351,9 @@ impl Sources {
     fn apply_rules(
         &mut self,
         path: &Path,
-        options: FileOptions,
-        source: String,
+        mut options: FileOptions,
+        mut provenance: Provenance,
     ) -> (FileOptions, Provenance) {
-        let mut provenance = Provenance { source, rules: Vec::new() };
-        let mut options = options;
         for rule in self.rules.iter_mut().filter(|rule| rule.matches(path)) {
             let changed = rule.apply(option_groups(&options.flags));
             options.flags = changed.into_iter().flatten().collect::<Vec<_>>().into();
@@ -301,6 +374,22 @@ fn path_for_rules(module: &str, object: Option<&Path>) -> PathBuf {
     }
 }
 
+/// The file that is the module's or has it in it.
+fn file_of(module: &str, object: Option<&Path>) -> PathBuf {
+    match (object, Location::of(module)) {
+        (Some(object), _) => object.to_owned(),
+        (None, Location::Member { archive, .. }) => archive,
+        (None, Location::File(path)) => path,
+    }
+}
+
+/// The directories in which the command that made `file` may have run: its own, those above it, and `here`.
+fn places_of(file: &Path, here: &Path) -> Vec<String> {
+    let file = clean(here.join(file));
+    let places = file.ancestors().skip(1).chain([here]);
+    places.map(|place| place.to_string_lossy().into_owned()).collect()
+}
+
 /// What a source says.
 enum Found {
     /// A compile command.
@@ -318,6 +407,8 @@ struct Named<'a> {
     member: Option<String>,
     /// What globs of rules are compared with.
     rule_path: PathBuf,
+    /// The file that it is, or that has it in it.
+    file: PathBuf,
 }
 
 /// A module that sources are asked about. The file is opened if one of them needs it.
@@ -337,38 +428,46 @@ impl Asked<'_> {
             },
             Source::CompileCommands(commands) => {
                 let wanted = Wanted { module, object: object.as_deref(), member: member.as_deref() };
-                let source_file = || self.record().map(|record| record.source_file.clone());
+                let source_file = || Ok(self.record()?.map(|record| record.source_file.clone()));
                 Ok(commands.command(wanted, source_file)?.map(Found::Kept))
             }
             Source::Recorded => {
-                let Some(record) = self.record() else { return Ok(None) };
+                let Some(record) = self.record()? else { return Ok(None) };
                 Ok(source::recorded::command(module, record)?.map(Found::Kept))
             }
-            Source::Rust => Ok(self.rust_options(wishes)),
+            Source::Rust => self.rust_options(wishes),
         }
     }
 
-    fn rust_options(&mut self, wishes: &[String]) -> Option<Found> {
+    fn rust_options(&mut self, wishes: &[String]) -> Result<Option<Found>, SourceError> {
         let module = self.named.module;
-        let facts = self.modules.reading().open(module).ok()?.facts().clone();
-        if !source::rust::is_rust(&facts.producer) {
-            return None;
-        }
-        let mut options = source::rust::options(&facts.triple, self.record()?);
+        let Some(facts) = self.facts().filter(|facts| source::rust::is_rust(&facts.producer)) else {
+            return Ok(None);
+        };
+        let Some(record) = self.record()? else { return Ok(None) };
+        let mut options = source::rust::options(&facts.triple, record);
         options.extend_from_slice(wishes);
-        Some(Found::Options(options, format!("rustc's defaults and what {module} says")))
+        Ok(Some(Found::Options(options, format!("rustc's defaults and what {module} says"))))
     }
 
-    fn link_defaults(&mut self, line: &LinkLine) -> Option<FileOptions> {
-        let triple = self.modules.reading().open(self.named.module).ok()?.facts().triple.clone();
-        Some(line.defaults(&triple, self.record()?))
+    fn link_defaults(&mut self, line: &LinkLine) -> Result<Option<FileOptions>, SourceError> {
+        let Some(facts) = self.facts() else { return Ok(None) };
+        Ok(self.record()?.map(|record| line.defaults(&facts.triple, record)))
     }
 
-    fn record(&mut self) -> Option<&ModuleRecord> {
+    fn facts(&self) -> Option<ModuleFacts> {
+        Some(self.modules.reading().open(self.named.module).ok()?.facts().clone())
+    }
+
+    /// What the module says of how it was made. Nothing of one that cannot be opened, because its job says why.
+    fn record(&mut self) -> Result<Option<&ModuleRecord>, SourceError> {
         if self.record.is_none() {
             let mut reading = self.modules.reading();
-            self.record = Some(reading.open(self.named.module).ok()?.record());
+            let Ok(opened) = reading.open(self.named.module) else { return Ok(None) };
+            let module = || self.named.module.to_owned();
+            self.record =
+                Some(opened.record().map_err(|error| SourceError::Record { module: module(), error })?);
         }
-        self.record.as_ref()
+        Ok(self.record.as_ref())
     }
 }

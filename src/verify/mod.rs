@@ -10,15 +10,13 @@ use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 use std::time::SystemTime;
 
 pub use difference::{Difference, first_difference};
 use shadow::Shadow;
 
 use crate::backend::OutputFile;
+use crate::parallel;
 use crate::plan::Job;
 use crate::toolchain::{self, Found, Tool, ToolError};
 
@@ -108,25 +106,15 @@ impl Clang {
             job.write_object()?;
         }
         let shadow = Shadow::of(&jobs)?;
-        let next = AtomicUsize::new(0);
-        let verdict = Mutex::new(Verdict::default());
-        thread::scope(|scope| {
-            for _ in 0..threads.get().min(jobs.len()) {
-                scope.spawn(|| {
-                    while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let mismatches = self.compare_job(job, &shadow);
-                        let mut verdict = verdict.lock().unwrap_or_else(PoisonError::into_inner);
-                        for mismatch in mismatches {
-                            match mismatch {
-                                None => verdict.identical += 1,
-                                Some(mismatch) => verdict.differences.push(mismatch),
-                            }
-                        }
-                    }
-                });
+        let compared = parallel::map(threads, &jobs, |_, job| self.compare_job(job, &shadow));
+        let mut verdict = Verdict::default();
+        for mismatch in compared.into_iter().flatten() {
+            match mismatch {
+                None => verdict.identical += 1,
+                Some(mismatch) => verdict.differences.push(mismatch),
             }
-        });
-        Ok(verdict.into_inner().unwrap_or_else(PoisonError::into_inner))
+        }
+        Ok(verdict)
     }
 
     /// One entry for each file of the job, `None` for the same bytes.

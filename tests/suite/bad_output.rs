@@ -22,15 +22,71 @@ fn object_whose_name_a_directory_has() {
     said.failed_on(&shape, &["directory"], &["area.o", "names.o"]);
 }
 
-/// An older object must survive a job that fails: a build system may still be linking it.
+/// Runs the backends, of which that of `shape.o` fails for one of `reasons`, over objects of an earlier run.
+#[track_caller]
+fn fails_without_a_trace(link: &Link, options: &[&str], file: &str, reasons: &[&str]) {
+    let stale = [format!("shape{NATIVE}"), "shape.thinlto-native.dwo".to_owned()];
+    for name in &stale {
+        link.write(name, "what an earlier run made");
+    }
+    let flags = ["--list", "list", "--", "-O2", "-g", "-gsplit-dwarf=split"];
+    let args = [&["backend"], options, &flags].concat();
+    link.thinfarm(&args).failed_on(file, reasons, &["names.o"]);
+    let left: Vec<_> = stale.iter().filter(|name| link.path(name).exists()).collect();
+    assert!(left.is_empty(), "{file}: {left:?} of an earlier run");
+    assert!(link.path(&format!("names{NATIVE}")).exists());
+}
+
+/// What is left of an earlier run could be linked as if it were this one's, whatever the job failed of.
 #[test]
-fn failed_job_keeps_the_object_that_was_there() {
+fn failed_job_leaves_no_object_of_an_earlier_run() {
     let link = Link::new();
-    let shape = format!("shape{NATIVE}");
-    link.write(&shape, "the object of an earlier run");
     link.write("shape.o", "noise");
-    link.backend(&[]).failed_on("shape.o", &["bitcode"], &["names.o"]);
-    assert_eq!(link.read(&shape), b"the object of an earlier run");
+    fails_without_a_trace(&link, &[], "shape.o", &["bitcode"]);
+    link.remove("shape.o");
+    fails_without_a_trace(&link, &[], "shape.o", &["no such file"]);
+    // Nothing of it is made where the cache is asked first, either.
+    fails_without_a_trace(&link, &["--cache-dir", "cache"], "shape.o", &["no such file"]);
+
+    let link = Link::new();
+    link.remove("shape.o.thinlto.bc");
+    fails_without_a_trace(&link, &[], "shape.o.thinlto.bc", &["no such file"]);
+    link.write("shape.o.thinlto.bc", "noise");
+    fails_without_a_trace(&link, &[], "shape.o.thinlto.bc", &["bitcode", "invalid"]);
+
+    let link = Link::new();
+    link.remove("area.o");
+    let said = link.backend(&[]);
+    assert_eq!(said.code, Some(1), "{said}");
+    fails_without_a_trace(&link, &[], "shape.o imports from area.o", &["no such file"]);
+}
+
+/// The same of a job that a child worker has.
+#[test]
+fn failed_job_of_a_worker_leaves_no_object_of_an_earlier_run() {
+    let link = Link::new();
+    let database = |options: &str| {
+        let entry = |stem: &str, options: &str| {
+            format!(
+                "{{\"directory\": \"{}\", \"file\": \"{stem}.c\", \"output\": \"{stem}.o\", \
+                 \"command\": \"clang -O2 -fPIC {options} -c {stem}.c -o {stem}.o\"}}",
+                link.dir().display()
+            )
+        };
+        let others = [entry("area", ""), entry("names", "")];
+        link.write("compile_commands.json", format!("[{},{}]", entry("shape", options), others.join(",")));
+    };
+    link.remove("shape.o.thinlto.bc");
+    for (options, file) in
+        [("-mllvm -align-all-functions=5", "shape.o.thinlto.bc"), ("-mllvm -no-such-option", "shape.o")]
+    {
+        database(options);
+        let stale = format!("shape{NATIVE}");
+        link.write(&stale, "what an earlier run made");
+        let said = link.thinfarm(&["backend", "--options", "compile-commands", "--list", "list"]);
+        said.failed_on(file, &["no such file", "no-such-option", "does not know"], &["names.o"]);
+        assert!(!link.path(&stale).exists(), "{options}");
+    }
 }
 
 #[test]

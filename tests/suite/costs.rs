@@ -78,7 +78,7 @@ fn other_options_are_another_job() {
 fn damage_is_as_if_nothing_were_known() {
     let link = link_with_a_surprise();
     backend(&link).succeeded();
-    let files: Vec<_> = fs::read_dir(link.path("cache/costs")).expect("files").flatten().collect();
+    let files: Vec<_> = fs::read_dir(link.path("cache/.thinfarm-costs")).expect("files").flatten().collect();
     assert!(!files.is_empty());
     for file in files {
         fs::write(file.path(), "noise").expect("a file to damage");
@@ -93,7 +93,7 @@ fn damage_is_as_if_nothing_were_known() {
 fn nowhere_to_remember_is_no_error() {
     let link = link_with_a_surprise();
     fs::create_dir(link.path("cache")).expect("a directory");
-    link.write("cache/costs", "a file");
+    link.write("cache/.thinfarm-costs", "a file");
     let said = backend(&link).succeeded();
     assert!(said.stderr.contains("not remembered"), "{said}");
 }
@@ -112,7 +112,7 @@ fn many_processes_share_a_directory() {
     for mut run in runs {
         assert!(run.wait().expect("an end").success());
     }
-    for file in fs::read_dir(link.path("cache/costs")).expect("files").flatten() {
+    for file in fs::read_dir(link.path("cache/.thinfarm-costs")).expect("files").flatten() {
         let name = file.file_name().into_string().expect("a name");
         assert_eq!(name.len(), 1, "{name} was left behind");
     }

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -59,26 +60,39 @@ pub fn wait_until(mut child: Child, deadline: Instant) -> Option<ExitStatus> {
     None
 }
 
+/// Starts a run with `variables`, and waits until the objects of `small` are there and the long job is at work.
+fn started(link: &Link, small: &[&str], variables: &[(&str, &Path)]) -> Child {
+    let mut farm = thinfarm();
+    farm.current_dir(link.dir()).args(["backend", "-j", "3", "--list", "list", "--", "-O2"]);
+    farm.envs(variables.iter().copied());
+    let farm = farm.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = farm.spawn().expect("thinfarm to start");
+    let started = Instant::now();
+    while !small.iter().all(|stem| link.path(&format!("{stem}{NATIVE}")).exists()) {
+        let ended = child.try_wait().expect("a child to wait for");
+        assert!(ended.is_none(), "the run ended before it could be stopped: {ended:?}");
+        assert!(started.elapsed() < Duration::from_secs(60), "the small objects never came");
+        sleep(Duration::from_millis(10));
+    }
+    sleep(Duration::from_millis(100));
+    assert!(child.try_wait().expect("a child to wait for").is_none(), "the long job is too short");
+    child
+}
+
+fn send(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(child.id() as i32), signal).expect("a process to signal");
+}
+
 /// Starts a run, waits until the small objects are there and the long job is alone, sends `signal`.
 fn stops_at_once(signal: Signal) {
     let link = link_with_a_long_job();
     let small = ["shape", "area", "names"].map(|stem| format!("{stem}{NATIVE}"));
     let added: Vec<&str> = small.iter().map(String::as_str).collect();
     let status = link.adds_only(&added, || {
-        let mut farm = thinfarm();
-        farm.current_dir(link.dir()).args(["backend", "-j", "2", "--list", "list", "--", "-O2"]);
-        let farm = farm.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = farm.spawn().expect("thinfarm to start");
-        let started = Instant::now();
-        while !small.iter().all(|object| link.path(object).exists()) {
-            let ended = child.try_wait().expect("a child to wait for");
-            assert!(ended.is_none(), "the run ended before it could be stopped: {ended:?}");
-            assert!(started.elapsed() < Duration::from_secs(60), "the small objects never came");
-            sleep(Duration::from_millis(10));
-        }
-        sleep(Duration::from_millis(100));
-        assert!(child.try_wait().expect("a child to wait for").is_none(), "the long job is too short");
-        kill(Pid::from_raw(child.id() as i32), signal).expect("a process to signal");
+        let child = started(&link, &["shape", "area", "names"], &[]);
+        send(&child, signal);
+        // As a make and a terminal that both send it.
+        send(&child, signal);
         wait_until(child, Instant::now() + PROMPT)
     });
     let status = status.unwrap_or_else(|| panic!("still running {PROMPT:?} after {signal:?}"));
@@ -95,4 +109,80 @@ fn interrupt_stops_the_run() {
 #[test]
 fn terminate_stops_the_run() {
     stops_at_once(Signal::SIGTERM);
+}
+
+/// A disk that does not answer, for whoever has it loaded before libc: the call that `HANGS` names, of a path that
+/// has the text after the colon, never returns.
+const HUNG_DISK: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+static void ask(const char *call, const char *path) {
+  const char *hangs = getenv("HANGS");
+  size_t length = strlen(call);
+  while (hangs && !strncmp(hangs, call, length) && hangs[length] == ':' && strstr(path, hangs + length + 1))
+    pause();
+}
+int unlink(const char *path) {
+  ask("unlink", path);
+  return ((int (*)(const char *))dlsym(RTLD_NEXT, "unlink"))(path);
+}
+int rename(const char *from, const char *to) {
+  ask("rename", from);
+  return ((int (*)(const char *, const char *))dlsym(RTLD_NEXT, "rename"))(from, to);
+}
+"#;
+
+fn hung_disk(link: &Link) -> PathBuf {
+    link.write("hung.c", HUNG_DISK);
+    run(link.command(llvm_tool("clang")).args(["-shared", "-fPIC", "hung.c", "-o", "hung.so"])).succeeded();
+    link.path("hung.so")
+}
+
+/// The temporaries of `stem`'s object.
+fn temporaries(link: &Link, stem: &str) -> Vec<String> {
+    let prefix = format!(".{stem}.");
+    link.files().into_keys().filter(|name| name.starts_with(&prefix) && name.ends_with(".tmp")).collect()
+}
+
+#[test]
+fn a_second_signal_does_not_wait_for_what_the_first_does() {
+    let link = link_with_a_long_job();
+    let disk = hung_disk(&link);
+    let variables = [("LD_PRELOAD", disk.as_path()), ("HANGS", Path::new("unlink:.long."))];
+    let mut child = started(&link, &["shape", "area", "names"], &variables);
+    send(&child, Signal::SIGINT);
+    sleep(Duration::from_millis(800));
+    assert!(child.try_wait().unwrap().is_none(), "a useless test: nothing hung");
+    send(&child, Signal::SIGTERM);
+    let status = wait_until(child, Instant::now() + PROMPT).expect("the end of the run");
+    assert_eq!(status.signal(), Some(Signal::SIGTERM as i32), "{status}");
+}
+
+#[test]
+fn no_signal_waits_for_ever() {
+    let link = link_with_a_long_job();
+    let disk = hung_disk(&link);
+    let variables = [("LD_PRELOAD", disk.as_path()), ("HANGS", Path::new("unlink:.long."))];
+    let child = started(&link, &["shape", "area", "names"], &variables);
+    send(&child, Signal::SIGINT);
+    let status = wait_until(child, Instant::now() + Duration::from_secs(10)).expect("the end of the run");
+    assert_eq!(status.signal(), Some(Signal::SIGINT as i32), "{status}");
+}
+
+/// One output that does not get its name keeps nobody from clearing up.
+#[test]
+fn a_disk_that_hangs_does_not_hold_the_clearing_up() {
+    let link = link_with_a_long_job();
+    let disk = hung_disk(&link);
+    let variables = [("LD_PRELOAD", disk.as_path()), ("HANGS", Path::new("rename:.names."))];
+    let child = started(&link, &["shape", "area"], &variables);
+    assert_eq!((temporaries(&link, "names").len(), temporaries(&link, "long").len()), (1, 1));
+    send(&child, Signal::SIGINT);
+    let status = wait_until(child, Instant::now() + PROMPT).expect("the end of the run");
+    assert_eq!(status.signal(), Some(Signal::SIGINT as i32), "{status}");
+    let left = [temporaries(&link, "names"), temporaries(&link, "long")].concat();
+    assert!(left.is_empty(), "{left:?}");
 }

@@ -1,5 +1,5 @@
 //! Every option of lld's that says how backends do their work: for modules without options of their own the output
-//! is lld's. Options that only lld's own backends know go to these, with a warning.
+//! is lld's. Options that only lld's own backends know go to these, with a warning if that costs a module its own.
 
 use crate::two_linkers::{OBJECTS, THIN, TwoLinkers};
 
@@ -116,6 +116,8 @@ fn options_that_change_no_bytes() {
 #[test]
 fn what_only_llds_own_backends_know_goes_to_them() {
     let linkers = TwoLinkers::program();
+    let of_their_own = TwoLinkers::program();
+    of_their_own.compile("area.c", &[&THIN[..], &["-frecord-command-line"]].concat());
     for options in [
         &["--lto-newpm-passes=default<O1>"][..],
         &["--lto-newpm-passes=default<O2>", "--lto-aa-pipeline=basic-aa"],
@@ -127,7 +129,8 @@ fn what_only_llds_own_backends_know_goes_to_them() {
         &["--lto-debug-pass-manager", "--threads=1"],
     ] {
         // Counters of what LLVM did are of the process, and lld's process does the same as ours.
-        let linked = linkers.link(&library(options)).same_files();
+        linkers.link(&library(options)).same();
+        let linked = of_their_own.link(&library(options)).same_files();
         let option = options[0].trim_start_matches('-').trim_start_matches("mllvm=-");
         let option = option.split('=').find(|part| *part != "plugin-opt").unwrap();
         linked.says("lld's own backends compile this link").says(option);

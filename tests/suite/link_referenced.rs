@@ -94,20 +94,26 @@ fn copies_of_a_symbol_that_disagree() {
 
 #[test]
 fn checked_functions_are_called_past_their_jump_table() {
+    const CALLEE: &str = "__attribute__((noinline, used)) int f(int x) { int s = x;\n\
+         for (int i = 0; i < x; i++) { __asm__ volatile(\"\" : \"+r\"(s)); s += i; } return s; }\n\
+         int (*volatile p)(int) = f; void call(void) { p(1); }\n";
     let linkers = TwoLinkers::new();
-    let checked = [&PIE[..], &["-fsanitize=cfi-icall", "-fno-sanitize-ignorelist"]].concat();
-    linkers.add("caller.c", "int f(int); void _start(void) { f(2); f(3); }\n", &checked);
-    let body =
-        "int s = x; for (int i = 0; i < x; i++) { __asm__ volatile(\"\" : \"+r\"(s)); s += i; }".repeat(1);
-    let callee = format!(
-        "__attribute__((noinline, used)) int f(int x) {{ {body} return s; }}\n\
-         int (*volatile p)(int) = f; void call(void) {{ p(1); }}\n"
-    );
-    linkers.add("callee.c", &callee, &checked);
-    let link = ["-pie", "caller.o", "callee.o", "-u", "call", "-o", "program"];
-    linkers.link(&link).same();
-    linkers.link(&[&link[1..], &["-shared", "-Bsymbolic"]].concat()).same();
-    linkers.link(&[&link[1..], &["-r"]].concat()).same();
+    let checked = ["-O2", "-fPIC", "-fsanitize=cfi-icall", "-fno-sanitize-ignorelist"];
+    let thin = [&checked[..], &["-flto=thin"]].concat();
+    // Also one that the link defines outside of all thin modules, and hides from others.
+    let caller = "int f(int); __attribute__((visibility(\"hidden\"))) int g(int); extern int (*volatile p)(int);\n\
+         void _start(void) { f(2); f(3); g(2); g(3); p(4); }\n";
+    linkers.add("caller.c", caller, &thin);
+    linkers.add("callee.c", CALLEE, &thin);
+    let whole = CALLEE
+        .replace("f(int x)", "g(int x)")
+        .replace("p)(int) = f", "q)(int) = g")
+        .replace("call", "call_g");
+    linkers.add("whole.c", &whole.replace("p(1)", "q(1)"), &[&checked[..], &["-flto=full"]].concat());
+    for kind in [&["-pie"][..], &["-shared"], &["-shared", "-Bsymbolic"], &["-r"]] {
+        let link = [kind, &["caller.o", "callee.o", "whole.o", "-u", "call", "-o", "out"]].concat();
+        linkers.link(&link).same();
+    }
 }
 
 #[test]

@@ -35,8 +35,8 @@ const UNKNOWN: &str = "-O2 -fPIC -mllvm -no-such-option";
 /// A module, what its object is called, and its flags.
 type Compiled<'a> = (&'a str, &'a str, &'a str);
 
-/// A farm that compiles `jobs` in the directory of `link`; `options` are `threads=N`, `fail-fast`, `worker=PATH`
-/// and `no-worker`. It leaves `profile.json`, and says what failed as `thinfarm backend` does.
+/// A farm that compiles `jobs` in the directory of `link`; `options` are `threads=N`, `fail-fast`, `worker=PATH`,
+/// `no-worker`, and `refused=FLAGS` for a run before, of the first module with flags that LLVM does not know. It leaves `profile.json`, and says what failed as `thinfarm backend` does.
 fn farm(link: &Link, jobs: &[Compiled], options: &[&str]) -> Command {
     let jobs: String =
         jobs.iter().map(|(module, object, flags)| format!("{module};{object};{flags}\n")).collect();
@@ -53,7 +53,7 @@ fn farm(link: &Link, jobs: &[Compiled], options: &[&str]) -> Command {
 fn the_farm() {
     let Ok(jobs) = std::env::var("FARM_JOBS") else { return };
     let mut resolver = Resolver::new(Tool::clang_for_driver());
-    let job = |line: &str| {
+    let mut job = |line: &str| {
         let (module, rest) = line.split_once(';').expect("a module");
         let (object, flags) = rest.split_once(';').expect("flags");
         let index = format!("{module}.thinlto.bc");
@@ -62,13 +62,19 @@ fn the_farm() {
         let (index, output) = (index.into(), object.into());
         Job { module: module.to_owned(), index, output, command, size: 0, held: None }
     };
-    let plan = Plan::new(jobs.lines().map(job).collect(), false).expect("a plan");
+    let plan = Plan::new(jobs.lines().map(&mut job).collect(), false).expect("a plan");
 
     let mut farm = Farm::default().worker_program(thinfarm_path());
     for option in std::env::var("FARM_OPTIONS").expect("options").lines() {
         farm = match option.split_once('=') {
             Some(("threads", number)) => farm.threads(number.parse().expect("a number")),
             Some(("worker", path)) => farm.worker_program(path),
+            Some(("refused", flags)) => {
+                let refused = job(&format!("{};refused.o;{flags}", plan.jobs[0].module));
+                let refused = Plan::new(vec![refused], false).expect("a plan");
+                farm.run(&refused).expect_err("flags that LLVM does not know");
+                farm
+            }
             None if option == "fail-fast" => farm.fail_fast(true),
             None if option == "no-worker" => Farm::default().threads(NonZero::<usize>::MIN),
             _ => panic!("no option {option}"),
@@ -147,6 +153,19 @@ fn three_sets_make_the_objects_of_clang() {
         }
         assert!(link.read("area-plain.o") != link.read("area-aligned.o"), "the sets make no difference");
     }
+}
+
+/// LLVM takes options one by one, so those before an unknown one are in force when it is found.
+#[test]
+fn options_that_were_refused_are_not_in_the_next_run() {
+    let link = Link::new();
+    let job = ("shape.o", "shape-plain.o", PLAIN);
+    succeeds(&link, &[job], &[&format!("refused={ALIGNED} -mllvm -no-such-option"), "no-worker"]);
+    same_as_clang(&link, job);
+    // The option can be given again, which LLVM takes only once.
+    let job = ("shape.o", "shape-aligned.o", ALIGNED);
+    succeeds(&link, &[job], &[&format!("refused={ALIGNED} -mllvm -no-such-option"), "no-worker"]);
+    same_as_clang(&link, job);
 }
 
 #[test]

@@ -222,10 +222,9 @@ fn ninja_knows_its_commands() {
     all_are_clangs(&link);
 }
 
-/// CMake's own database, for a library whose sources have properties of their own.
-#[test]
-fn cmake_with_properties_of_sources() {
-    let link = Link::sources();
+/// Has CMake configure a library whose sources have properties of their own, with `options`, and builds it in `build`.
+/// Returns its modules, thin-linked.
+fn built_by_cmake(link: &Link, options: &[&str]) -> [String; 3] {
     let mut lists = "cmake_minimum_required(VERSION 3.20)\nproject(p C)\nset(CMAKE_C_FLAGS_RELEASE \"\")\n\
                      add_library(p OBJECT shape.c area.c names.c)\ntarget_compile_options(p PRIVATE -flto=thin)\n"
         .to_owned();
@@ -238,23 +237,43 @@ fn cmake_with_properties_of_sources() {
     link.write("CMakeLists.txt", lists);
     let compiler = format!("-DCMAKE_C_COMPILER={}", llvm_tool("clang").display());
     let mut cmake = link.command("cmake");
-    cmake.args([
-        "-S",
-        ".",
-        "-B",
-        "build",
-        "-DCMAKE_BUILD_TYPE=Release",
-        "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
-    ]);
+    cmake.args(["-S", ".", "-B", "build", "-DCMAKE_BUILD_TYPE=Release"]).args(options);
     run(cmake.arg(compiler)).succeeded();
     run(link.command("cmake").args(["--build", "build"])).succeeded();
     let modules = OWN.map(|(stem, _)| format!("build/CMakeFiles/p.dir/{stem}.c.o"));
     link.thin_link(&modules, &[]);
+    modules
+}
+
+#[track_caller]
+fn cmakes_are_clangs(link: &Link, modules: &[String]) {
+    for ((_, own), module) in OWN.iter().zip(modules) {
+        let object = module.replace(".o", NATIVE);
+        assert!(link.read(&object) == clangs(link, module, own), "{object} is not clang's");
+    }
+}
+
+/// CMake's own database.
+#[test]
+fn cmake_with_properties_of_sources() {
+    let link = Link::sources();
+    let modules = built_by_cmake(&link, &["-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"]);
     // Found below the working directory, as clangd does.
     backend(&link, "compile-commands").succeeded();
-    for ((_, own), module) in OWN.iter().zip(&modules) {
-        let object = module.replace(".o", NATIVE);
-        assert!(link.read(&object) == clangs(&link, module, own), "{object} is not clang's");
+    cmakes_are_clangs(&link, &modules);
+}
+
+/// CMake's rules for ninja with a launcher, and with a checker, which CMake starts beside the compiler.
+#[test]
+fn cmake_starts_the_compiler_by_launchers() {
+    let launcher = "-DCMAKE_C_COMPILER_LAUNCHER=/usr/bin/env;A=b";
+    for options in
+        [&[launcher][..], &["-DCMAKE_C_CLANG_TIDY=true;--x"], &[launcher, "-DCMAKE_C_CPPCHECK=true"]]
+    {
+        let link = Link::sources();
+        let modules = built_by_cmake(&link, &[&["-G", "Ninja"], options].concat());
+        backend(&link, "ninja=build").succeeded();
+        cmakes_are_clangs(&link, &modules);
     }
 }
 

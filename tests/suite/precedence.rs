@@ -1,8 +1,11 @@
 //! Which options count where several could, what is said where there are none, and `thinfarm.toml`.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
-use crate::fixture::{NATIVE, run, thinfarm};
+use nix::unistd::geteuid;
+
+use crate::fixture::{NATIVE, alone, run, thinfarm, thinfarm_path};
 use crate::own_options::{OWN, backend, clangs, link, write_database};
 
 #[test]
@@ -78,4 +81,50 @@ fn what_cannot_be_used_is_told() {
     backend(&link, "compile-commands").failed_on("compile_commands.json", &["entry", "directory"], &[]);
     link.write("thinfarm.toml", "[[rule]]\nmodule = [\"x\"]\n");
     backend(&link, "recorded").failed_on("thinfarm.toml", &["module"], &[]);
+}
+
+/// What is found is only used if nobody else can have written it; what is named is.
+#[test]
+fn a_configuration_that_others_may_write_is_not_used() {
+    let link = link(|_| Vec::new());
+    let file = link.path("thinfarm.toml");
+    link.write("thinfarm.toml", "[[rule]]\nmodules = [\"area.o\"]\nadd = [\"-O1\", \"-fPIC\"]\n");
+    let below = link.path("below");
+    fs::create_dir(&below).unwrap();
+    let backend = |options: &[&str]| {
+        let args = [&["backend", "--list", "list"], options, &["--", "-O0"]].concat();
+        let said = link.thinfarm(&args).succeeded();
+        let object = link.read(&format!("area{NATIVE}"));
+        let is_used = object == clangs(&link, "area.o", &["-fPIC", "-O1"]);
+        assert!(is_used || object == clangs(&link, "area.o", &["-O0"]), "{said}");
+        (is_used, said.stderr)
+    };
+    assert_eq!(backend(&[]).0, true);
+    let is_refused = |reason: &str| {
+        let (is_used, stderr) = backend(&[]);
+        assert!(!is_used, "{reason}: {stderr}");
+        assert_eq!(stderr.matches("warning").count(), 1, "{stderr}");
+        assert!(stderr.contains(&format!("thinfarm.toml is not used: {reason}")), "{stderr}");
+        assert!(stderr.contains("--config FILE"), "{stderr}");
+        let (is_used, stderr) = backend(&["--config", "thinfarm.toml"]);
+        assert!(is_used && !stderr.contains("warning"), "{stderr}");
+    };
+    fs::set_permissions(&file, Permissions::from_mode(0o666)).unwrap();
+    is_refused("every user may write to it");
+    // From below, too, and by the linker.
+    let mut explain = thinfarm();
+    let said = run(explain.current_dir(&below).args(["explain", "../area.o"])).succeeded();
+    assert!(said.stderr.contains("thinfarm.toml is not used"), "{said}");
+    symlink(thinfarm_path(), link.path("ld.thinfarm")).unwrap();
+    let mut linker = link.command(link.path("ld.thinfarm"));
+    alone(&mut linker);
+    let said = run(linker.args(["-shared", "-o", "lib.so", "area.o"])).succeeded();
+    assert!(said.stderr.contains("--thinfarm-config=FILE"), "{said}");
+    assert_eq!(said.stderr.matches("warning").count(), 1, "{said}");
+
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    if geteuid().is_root() {
+        chown(&file, Some(54321), None).unwrap();
+        is_refused("it belongs to another user");
+    }
 }

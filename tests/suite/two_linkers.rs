@@ -104,6 +104,11 @@ impl TwoLinkers {
         self.place.path().join("tmp")
     }
 
+    /// A name outside of the directory that is compared, and of the TMPDIR that must be empty.
+    pub fn tmp_beside(&self, name: &str) -> String {
+        self.place.path().join(name).display().to_string()
+    }
+
     /// A file of the directory.
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.inputs.path().join(name)

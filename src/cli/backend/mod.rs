@@ -97,8 +97,7 @@ impl Backend {
         }
         let clang = self.run.clang()?;
         let watched = farm.clone();
-        signals::watch(move || watched.abandon())
-            .map_err(|error| format!("cannot watch for signals: {error}"))?;
+        signals::watch(move || watched.abandon());
         let objects = self.objects.as_deref().map(|path| Objects::create(path, &plan)).transpose()?;
         let mut remembered = self.state()?.as_deref().map(Remembered::open).transpose()?;
         let split = match &mut remembered {

@@ -11,11 +11,10 @@ use std::path::Path;
 
 use history::{Entry, History, Key};
 pub use model::predict_by_size;
-use rayon::ThreadPoolBuilder;
-use rayon::prelude::*;
 
 use crate::backend;
 use crate::input::Location;
+use crate::parallel;
 use crate::plan::{Job, Plan};
 use crate::report::JobReport;
 
@@ -36,10 +35,10 @@ pub struct Prediction {
 pub struct Costs(History);
 
 impl Costs {
-    /// Those in a folder `costs` of `directory`, which may have a cache in it, also LLVM's: what prunes that one by
-    /// age or size leaves folders alone.
+    /// Those in a folder `.thinfarm-costs` of `directory`, which may have a cache in it, also LLVM's: what prunes that
+    /// one by age or size leaves folders alone, and a build that counts its files does not see this one.
     pub fn in_cache(directory: &Path) -> Self {
-        Self(History::at(directory.join("costs")))
+        Self(History::at(directory.join(".thinfarm-costs")))
     }
 
     /// What is known of each job of `plan`.
@@ -95,13 +94,9 @@ impl From<Entry> for Prediction {
 
 /// What jobs cost as far as modules tell, and indexes where it is `worth` reading one.
 fn by_size(plan: &Plan, worth: impl Fn(usize) -> bool + Sync, threads: NonZero<usize>) -> Vec<Prediction> {
-    let predict = |(position, job): (usize, &Job)| {
+    parallel::map(threads, &plan.jobs, |position, job| {
         predict_by_size(job.size, || worth(position).then(|| backend::instructions(job)).flatten())
-    };
-    match ThreadPoolBuilder::new().num_threads(threads.get()).build() {
-        Ok(pool) => pool.install(|| plan.jobs.par_iter().enumerate().map(predict).collect()),
-        Err(_) => plan.jobs.iter().enumerate().map(predict).collect(),
-    }
+    })
 }
 
 /// Whether the entry can be of the job as it is now: one of a module that is twice as large, or half, is of another

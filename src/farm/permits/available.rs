@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::Path;
 
+use nix::sys::sysinfo::sysinfo;
+
 /// Memory that this process may use, bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Memory {
@@ -24,6 +26,10 @@ fn below(root: &Path) -> Memory {
     let machine = read("proc/meminfo");
     let kib = |name| field(&machine, name).map_or(u64::MAX, |kib| kib.saturating_mul(1024));
     let mut memory = Memory { total: kib("MemTotal:"), available: kib("MemAvailable:") };
+    if machine.is_empty() {
+        // Without /proc the kernel tells no more than how much there is.
+        memory.total = sysinfo().map_or(u64::MAX, |machine| machine.ram_total());
+    }
     for line in read("proc/self/cgroup").lines() {
         // Number, controllers (none in version 2), and the path of the group.
         let mut parts = line.splitn(3, ':').skip(1);

@@ -43,11 +43,19 @@ pub(super) fn of_user() -> Result<PathBuf, ShareError> {
     }
 }
 
-/// The directory that somebody chose, created if it is not there. Whose it is is theirs to know.
+/// The directory that somebody chose, created if it is not there. Whose it is is theirs to know, but files of one user
+/// must not be another's to replace.
 pub(super) fn named(directory: &Path) -> Result<PathBuf, ShareError> {
+    const STICKY: u32 = 0o1000;
     let unusable = |source| ShareError::Unusable { path: directory.to_owned(), source };
     fs::create_dir_all(directory).map_err(unusable)?;
-    Ok(directory.to_owned())
+    match fs::metadata(directory).map_err(unusable)?.mode() & (STICKY | 0o002) {
+        0o002 => Err(ShareError::NotPrivate {
+            directory: directory.to_owned(),
+            fault: "every user may replace files in it (chmod +t keeps each their own)",
+        }),
+        _ => Ok(directory.to_owned()),
+    }
 }
 
 /// Creates `directory` for `user` alone, or makes sure that it is so.
@@ -107,6 +115,19 @@ mod tests {
         fs::set_permissions(&directory, Permissions::from_mode(0o777)).unwrap();
         let error = private(directory.clone(), geteuid()).unwrap_err().to_string();
         assert!(error.contains("other users may enter it"), "{error}");
+    }
+
+    #[test]
+    fn a_chosen_directory_may_be_shared_but_not_torn() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("deep/share");
+        for (mode, is_used) in [(0o755, true), (0o775, true), (0o1777, true), (0o777, false)] {
+            fs::create_dir_all(&directory).unwrap();
+            fs::set_permissions(&directory, Permissions::from_mode(mode)).unwrap();
+            let named = named(&directory);
+            assert_eq!(named.is_ok(), is_used, "{mode:o}: {named:?}");
+            assert!(is_used || named.unwrap_err().to_string().contains("chmod +t"));
+        }
     }
 
     #[test]

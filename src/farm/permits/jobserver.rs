@@ -146,16 +146,14 @@ enum Kind {
 }
 
 impl<'a> Permits<'a> {
-    /// For one run at a time.
-    ///
-    /// # Errors
-    /// The thread that waits for tokens could not be started.
-    pub(super) fn of(jobserver: &'a Jobserver) -> io::Result<Self> {
+    /// For one run at a time. Where the thread that waits for tokens cannot be started, none comes: one job runs at a
+    /// time.
+    pub(super) fn of(jobserver: &'a Jobserver) -> Self {
         let Jobserver(shared) = jobserver;
         let waiting = shared.clone();
-        let helper = shared.client.clone().into_helper_thread(move |token| waiting.arrived(token))?;
-        *shared.helper() = Some(helper);
-        Ok(Self(jobserver))
+        let helper = shared.client.clone().into_helper_thread(move |token| waiting.arrived(token));
+        *shared.helper() = helper.ok();
+        Self(jobserver)
     }
 
     /// Waits for leave to run the next job of `queue`, and takes it. `None` as soon as there is none to run, which
@@ -168,6 +166,8 @@ impl<'a> Permits<'a> {
                 drop(state);
                 park();
             }
+            // Decided on, so that a job that ends does not make another one next, for which there is no room yet.
+            queue.decide();
             let next = queue.peek();
             let leave = if matches!(next, Next::Job(_)) { state.leave() } else { None };
             state.shed();

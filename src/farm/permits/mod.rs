@@ -10,8 +10,6 @@ mod machine;
 mod memory;
 mod slots;
 
-use std::io;
-
 pub use directory::ShareError;
 pub use jobserver::Jobserver;
 pub use machine::MachineShare;
@@ -46,19 +44,13 @@ enum Leave<'a> {
 
 impl<'a> Permits<'a> {
     /// For one run at a time. A jobserver speaks for the whole machine, so `machine` is left alone where there is
-    /// one.
-    ///
-    /// # Errors
-    /// The thread that waits for leave could not be started.
-    pub(super) fn of(
-        jobserver: Option<&'a Jobserver>,
-        machine: Option<&'a MachineShare>,
-    ) -> io::Result<Self> {
-        Ok(Self(match (jobserver, machine) {
-            (Some(jobserver), _) => Bound::Jobserver(jobserver::Permits::of(jobserver)?),
-            (None, Some(machine)) => Bound::Machine(machine::Permits::of(machine)?),
-            (None, None) => Bound::Threads,
-        }))
+    /// one. It is not shared either where no thread can be started that waits for the others.
+    pub(super) fn of(jobserver: Option<&'a Jobserver>, machine: Option<&'a MachineShare>) -> Self {
+        if let Some(jobserver) = jobserver {
+            return Self(Bound::Jobserver(jobserver::Permits::of(jobserver)));
+        }
+        let shared = machine.and_then(|machine| machine::Permits::of(machine).ok());
+        Self(shared.map_or(Bound::Threads, Bound::Machine))
     }
 
     /// Waits for leave to run the next job of `queue` and takes it. `None` as soon as there is none to run,

@@ -7,8 +7,10 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
 
 /// How much of a shared machine is taken, by this process and all others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,7 +60,7 @@ impl Slots {
     /// Opens what a process made that may use more cores.
     fn find_more(&mut self) -> io::Result<()> {
         loop {
-            match File::options().read(true).write(true).open(self.path(self.slots.len())) {
+            match open(&self.path(self.slots.len()), /* create */ false) {
                 Ok(file) => self.slots.push(Slot { file, claim: None }),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
                 Err(error) => return Err(error),
@@ -185,10 +187,17 @@ impl InTurn {
     }
 }
 
-/// Opens a file, which is created if it is not there. It is closed in programs that this one starts, so that
-/// they hold no lock.
+/// Opens a file, which is created if it is not there.
 fn create(path: &Path) -> io::Result<File> {
-    File::options().read(true).write(true).create(true).truncate(false).open(path)
+    open(path, /* create */ true)
+}
+
+/// Opens a file of the share. It is closed in programs that this one starts, so that they hold no lock. A link that
+/// another user has put in its place is not followed, for what is claimed is written to it.
+fn open(path: &Path, create: bool) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create(create).truncate(false);
+    options.custom_flags(OFlag::O_NOFOLLOW.bits()).open(path)
 }
 
 fn lock(file: &File) -> io::Result<()> {

@@ -58,6 +58,11 @@ impl Children {
         children
     }
 
+    /// Whether `child` is one of these now: not if the others were killed while it was started.
+    fn add(&self, child: &Arc<Child>) -> bool {
+        self.known().as_mut().map(|known| known.push(child.clone())).is_some()
+    }
+
     /// Whether [`Children::kill`] was called.
     pub(in crate::farm) fn are_abandoned(&self) -> bool {
         self.known().is_none()
@@ -90,6 +95,8 @@ struct Jobs {
     waiting: HashMap<u64, Waiting>,
     /// No answer will come.
     over: bool,
+    /// LLVM has crashed in it: it finishes what it has.
+    crashed: bool,
 }
 
 #[derive(Debug)]
@@ -120,25 +127,28 @@ impl Child {
         let failed = |error: io::Error| Unready::Failed(format!("cannot be started ({error})"));
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         let from = BufReader::new(ours.try_clone().map_err(failed)?);
-        let child = {
-            // Under the lock, so that none is started unseen while others are killed.
-            let mut known = children.known();
-            let known = known.as_mut().ok_or_else(|| failed(io::ErrorKind::Interrupted.into()))?;
-            let mut command = Command::new(program);
-            command.arg0("thinfarm").arg("worker").stdin(OwnedFd::from(theirs));
-            let process = command.spawn().map_err(|error| {
-                Unready::Failed(format!("cannot be started: {}: {error}", program.display()))
-            })?;
-            let child = Arc::new(Self {
-                pid: process.id(),
-                process: Mutex::new(Some(process)),
-                channel: Mutex::new(ours),
-                jobs: Mutex::default(),
-                end: OnceLock::new(),
-            });
-            known.push(child.clone());
-            child
-        };
+        let abandoned = || failed(io::ErrorKind::Interrupted.into());
+        if children.are_abandoned() {
+            return Err(abandoned());
+        }
+        let mut command = Command::new(program);
+        command.arg0("thinfarm").arg("worker").stdin(OwnedFd::from(theirs));
+        // Not under the lock, for it reads the program from a disk.
+        let process = command
+            .spawn()
+            .map_err(|error| Unready::Failed(format!("cannot be started: {}: {error}", program.display())))?;
+        let child = Arc::new(Self {
+            pid: process.id(),
+            process: Mutex::new(Some(process)),
+            channel: Mutex::new(ours),
+            jobs: Mutex::default(),
+            end: OnceLock::new(),
+        });
+        if !children.add(&child) {
+            child.kill();
+            child.bury(None);
+            return Err(abandoned());
+        }
         let (sender, ready) = bounded(1);
         let listener = child.clone();
         let listening = thread::Builder::new()
@@ -150,7 +160,7 @@ impl Child {
             return Err(failed(error));
         }
         // If it is dead already, the listener knows.
-        let _ = protocol::send(&*lock(&child.channel), &hello);
+        let _ = protocol::send(&*lock(&child.channel), &hello, &[]);
         match ready.recv() {
             Ok(Ok(())) => Ok(child),
             Ok(Err(reason)) => Err(Unready::Refused(reason)),
@@ -160,7 +170,8 @@ impl Child {
 
     /// Whether it can be given jobs.
     pub(super) fn is_alive(&self) -> bool {
-        !lock(&self.jobs).over
+        let jobs = lock(&self.jobs);
+        !jobs.over && !jobs.crashed
     }
 
     /// Sends it `job` and waits for the result, or for its end and what that was.
@@ -176,12 +187,17 @@ impl Child {
             jobs.waiting.insert(id, Waiting { job: job.clone(), result: sender });
             id
         };
-        let line = protocol::line(&Request { id, job: Cow::Borrowed(job) }).map_err(|error| {
+        let index = job.held.as_ref().map(|held| held.index());
+        let request = Request { id, job: Cow::Borrowed(job), index: index.map(|index| index.len() as u64) };
+        let line = protocol::line(&request).map_err(|error| {
             lock(&self.jobs).waiting.remove(&id);
             format!("cannot be told of it: {error}")
         })?;
-        // If that fails, the listener soon finds the same.
-        let _ = lock(&self.channel).write_all(&line);
+        {
+            let mut channel = lock(&self.channel);
+            // If that fails, the listener soon finds the same.
+            let _ = channel.write_all(&line).and_then(|()| channel.write_all(index.unwrap_or_default()));
+        }
         match result.recv() {
             Ok(result) => Ok(result.map_err(JobError::from)),
             Err(_) => Err(self.end.wait().how.clone()),
@@ -195,8 +211,21 @@ impl Child {
             match protocol::receive(&mut from) {
                 Ok(Some(Answer::Ready)) => drop(ready.send(Ok(()))),
                 Ok(Some(Answer::Refused(reason))) => drop(ready.send(Err(reason))),
-                Ok(Some(Answer::Done { id, result, object })) => {
-                    if let Some(waiting) = lock(&self.jobs).waiting.remove(&id) {
+                Ok(Some(Answer::Done { id, result, object, size })) => {
+                    let bytes = size.map(|size| protocol::receive_bytes(&mut from, size));
+                    if let Some(None) = bytes {
+                        break None;
+                    }
+                    let waiting = {
+                        let mut jobs = lock(&self.jobs);
+                        jobs.crashed |= result.as_ref().is_err_and(|failed| failed.is_crash);
+                        jobs.waiting.remove(&id)
+                    };
+                    if let Some(waiting) = waiting {
+                        if let (Some(held), Some(Some(bytes))) = (&waiting.job.held, bytes) {
+                            // A job is sent once, so there is no other object of it.
+                            let _ = held.put(bytes);
+                        }
                         let object = object.map_or(Object::WrittenByClang, Object::WrittenByWorker);
                         let _ = waiting.result.send(result.map(|done| Made { done, object }));
                     }

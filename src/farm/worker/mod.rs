@@ -1,4 +1,5 @@
-//! Child workers: the same program again, for jobs whose `-mllvm` options this process cannot have.
+//! Child workers: the same program again, for jobs whose `-mllvm` options this process cannot have, and for those that
+//! come after a crash of LLVM.
 //!
 //! LLVM keeps such options for the whole process. A farm thread that takes a job of another set sends it to
 //! that set's child and waits, so a child runs no more jobs at a time than the farm has threads left for it.
@@ -16,8 +17,6 @@ pub(super) use child::Children;
 use child::{Child, Unready};
 use protocol::Hello;
 pub use serve::serve;
-
-use llvm_build::OpenError;
 
 use crate::backend::{self, JobError, Made};
 use crate::plan::{Job, Plan};
@@ -59,7 +58,6 @@ impl<'a> Workers<'a> {
 
     /// Runs `job` in the child that has its options.
     pub(super) fn run(&self, job: &Job) -> Result<Made, JobError> {
-        job.write_index().map_err(|error| backend::unreadable_index(job, OpenError::Io(error)))?;
         self.child(job.llvm_args()).and_then(|child| child.run(job)).unwrap_or_else(|reason| {
             if !self.children.are_abandoned() {
                 backend::discard_outputs(job);

@@ -3,12 +3,14 @@
 //!
 //! The farm opens with [`Hello`], and the worker answers that it is ready or why it is not. Then come jobs,
 //! each with an id, and their results in any order. The farm ends by closing its side; a worker that has
-//! jobs then abandons them. All is plain data and paths: nothing of LLVM, no bytes of modules or objects.
+//! jobs then abandons them. All is plain data and paths, but for an index or an object that has no file: its
+//! bytes follow the line that tells how many they are.
 
 use std::borrow::Cow;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read, Write};
 
 use blake3::Hash;
+use llvm_build::LinkMessage;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +36,8 @@ pub(super) struct Request<'a> {
     /// Returns with the result.
     pub(super) id: u64,
     pub(super) job: Cow<'a, Job>,
+    /// Bytes of its index, which follow; without it index and object are files.
+    pub(super) index: Option<u64>,
 }
 
 /// What a worker says.
@@ -49,6 +53,8 @@ pub(super) enum Answer {
         result: Result<JobDone, Failed>,
         /// Of the object, if the worker knows its bytes.
         object: Option<Hash>,
+        /// Bytes of the object, which follow, if it is in no file.
+        size: Option<u64>,
     },
 }
 
@@ -57,21 +63,31 @@ pub(super) enum Answer {
 pub(super) struct Failed {
     message: String,
     diagnostics: String,
+    messages: Vec<LinkMessage>,
     warnings: u32,
     errors: u32,
+    /// Jobs that come after this one may wait for ever for what it holds.
+    pub(super) is_crash: bool,
 }
 
 impl From<JobError> for Failed {
     fn from(error: JobError) -> Self {
         let (warnings, errors) = error.counts();
-        Self { message: error.to_string(), diagnostics: error.diagnostics().to_owned(), warnings, errors }
+        Self {
+            message: error.to_string(),
+            diagnostics: error.diagnostics().to_owned(),
+            messages: error.messages().to_vec(),
+            warnings,
+            errors,
+            is_crash: error.is_crash(),
+        }
     }
 }
 
 impl From<Failed> for JobError {
     fn from(failed: Failed) -> Self {
-        let Failed { message, diagnostics, warnings, errors } = failed;
-        Self::InWorker { message, diagnostics, warnings, errors }
+        let Failed { message, diagnostics, messages, warnings, errors, is_crash } = failed;
+        Self::InWorker { message, diagnostics, messages, warnings, errors, is_crash }
     }
 }
 
@@ -82,9 +98,16 @@ pub(super) fn line(message: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// Sends one message.
-pub(super) fn send(mut to: impl Write, message: &impl Serialize) -> io::Result<()> {
-    to.write_all(&line(message)?)
+/// Sends one message, and the bytes that follow it.
+pub(super) fn send(mut to: impl Write, message: &impl Serialize, bytes: &[u8]) -> io::Result<()> {
+    to.write_all(&line(message)?)?;
+    to.write_all(bytes)
+}
+
+/// Waits for the `size` bytes that follow a message; `None` if the other side ends before.
+pub(super) fn receive_bytes(from: &mut impl BufRead, size: u64) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(size).read_to_end(&mut bytes).ok().filter(|&read| read as u64 == size).map(|_| bytes)
 }
 
 /// Waits for the next message; `None` if there will be none, whatever happened to the other side.
@@ -115,12 +138,15 @@ mod tests {
             size: 7,
             held: None,
         };
-        let mut wire = line(&Request { id: 3, job: Cow::Borrowed(&job) }).unwrap();
-        wire.extend(line(&Answer::Ready).unwrap());
+        let mut wire = Vec::new();
+        send(&mut wire, &Request { id: 3, job: Cow::Borrowed(&job), index: Some(4) }, b"B\nC\x00").unwrap();
+        send(&mut wire, &Answer::Ready, &[]).unwrap();
         let mut from = wire.as_slice();
-        let Request { id, job: arrived } = receive(&mut from).unwrap().unwrap();
+        let Request { id, job: arrived, index } = receive(&mut from).unwrap().unwrap();
         assert_eq!((id, &arrived.module, &arrived.output), (3, &job.module, &job.output));
+        assert_eq!(receive_bytes(&mut from, index.unwrap()).unwrap(), b"B\nC\x00");
         assert!(matches!(receive(&mut from), Ok(Some(Answer::Ready))));
+        assert!(receive_bytes(&mut from, 1).is_none() && receive_bytes(&mut from, 0).is_some());
         assert!(matches!(receive::<Answer>(&mut from), Ok(None)));
     }
 

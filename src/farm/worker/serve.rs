@@ -3,18 +3,19 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::os::fd::AsFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use llvm_build::Mapped;
 use signal_hook::low_level;
 
 use super::build;
 use super::protocol::{self, Answer, Failed, Hello, Request};
-use crate::backend::{self, JobError, abandon_outputs};
-use crate::farm::{STACK_SIZE, process};
+use crate::backend::{self, abandon_outputs};
+use crate::farm::{STACK_SIZE, panicking, process};
 use crate::input::Modules;
+use crate::plan::{Held, Job, Spool};
 
 /// Runs jobs for the farm at the other end of standard input until it needs no more, and then returns. If it
 /// goes away earlier, the outputs of its jobs are abandoned and the process ends.
@@ -24,12 +25,16 @@ use crate::input::Modules;
 pub fn serve() -> io::Result<()> {
     let channel = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut from = BufReader::new(channel.try_clone()?);
-    let worker =
-        Worker { to: Mutex::new(channel), modules: Modules::default(), running: AtomicUsize::new(0) };
+    let worker = Worker {
+        to: Mutex::new(channel),
+        modules: Modules::default(),
+        spool: Arc::new(Spool::new(u64::MAX, [])),
+        running: AtomicUsize::new(0),
+    };
     let Some(hello) = protocol::receive::<Hello>(&mut from)? else { return Ok(()) };
     match accept(&hello) {
-        Ok(()) => worker.answer(&Answer::Ready)?,
-        Err(reason) => return worker.answer(&Answer::Refused(reason)),
+        Ok(()) => worker.answer(&Answer::Ready, &[])?,
+        Err(reason) => return worker.answer(&Answer::Refused(reason), &[]),
     }
     worker.work(&mut from)
 }
@@ -48,6 +53,8 @@ fn accept(hello: &Hello) -> Result<(), String> {
 struct Worker {
     to: Mutex<File>,
     modules: Modules,
+    /// Of objects that are sent, each as soon as it is made.
+    spool: Arc<Spool>,
     /// Jobs without a result yet.
     running: AtomicUsize,
 }
@@ -56,11 +63,20 @@ impl Worker {
     fn work(&self, from: &mut impl BufRead) -> io::Result<()> {
         thread::scope(|scope| {
             // The farm sends no more at a time than shall run.
-            while let Some(request) = protocol::receive::<Request>(from)? {
+            while let Some(Request { id, job, index }) = protocol::receive::<Request>(from)? {
+                let mut job = job.into_owned();
+                if let Some(size) = index {
+                    let Some(index) = protocol::receive_bytes(from, size) else { break };
+                    job.held = Some(Arc::new(Held::new(index, self.spool.clone())));
+                }
                 self.running.fetch_add(1, Ordering::Relaxed);
-                thread::Builder::new()
-                    .stack_size(STACK_SIZE)
-                    .spawn_scoped(scope, move || self.run(&request))?;
+                let job = Arc::new(job);
+                let taken = job.clone();
+                let thread = thread::Builder::new().stack_size(STACK_SIZE);
+                if thread.spawn_scoped(scope, move || self.run(id, &taken)).is_err() {
+                    // Where there can be no thread, there is this one.
+                    self.run(id, &job);
+                }
             }
             if self.running.load(Ordering::Relaxed) > 0 {
                 abandon_outputs();
@@ -71,23 +87,26 @@ impl Worker {
         })
     }
 
-    fn run(&self, request: &Request) {
-        let job = &request.job;
-        let result = catch_unwind(AssertUnwindSafe(|| backend::run(job, &self.modules)));
-        let (result, object) = match result {
-            Ok(Ok(made)) => (Ok(made.done), made.object.hash()),
-            Ok(Err(error)) => (Err(Failed::from(error)), None),
-            Err(_) => {
-                let error = JobError::NoWorker { module: job.module.clone(), reason: "panicked".to_owned() };
-                (Err(Failed::from(error)), None)
+    fn run(&self, id: u64, job: &Job) {
+        let made = panicking::as_error(job, || backend::run(job, &self.modules)).flatten();
+        let mut bytes = None;
+        let (result, object) = match made {
+            Ok(made) => {
+                let hash = made.object.hash();
+                if let (Some(_), Some(_), Ok(object)) = (&job.held, hash, job.object()) {
+                    bytes = Some(object);
+                }
+                (Ok(made.done), hash)
             }
+            Err(error) => (Err(Failed::from(error)), None),
         };
         self.running.fetch_sub(1, Ordering::Relaxed);
         // A farm that is gone has hung up too, which ends this process.
-        let _ = self.answer(&Answer::Done { id: request.id, result, object });
+        let answer = Answer::Done { id, result, object, size: bytes.as_ref().map(Mapped::size) };
+        let _ = self.answer(&answer, bytes.as_ref().map_or(&[], Mapped::bytes));
     }
 
-    fn answer(&self, answer: &Answer) -> io::Result<()> {
-        protocol::send(&*self.to.lock().unwrap_or_else(PoisonError::into_inner), answer)
+    fn answer(&self, answer: &Answer, bytes: &[u8]) -> io::Result<()> {
+        protocol::send(&*self.to.lock().unwrap_or_else(PoisonError::into_inner), answer, bytes)
     }
 }

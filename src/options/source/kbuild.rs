@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use path_clean::clean;
 
-use super::{Kept, SourceError, shell};
+use super::{Kept, RanIn, SourceError, shell};
 
 /// The compile command of `object`, if kbuild compiled it from C.
 ///
@@ -31,7 +31,7 @@ pub fn parse(text: &str, object: &Path, found_in: &str) -> Option<Kept> {
     let kept = |target: &str, program: String, args: Vec<String>| Kept {
         program,
         args,
-        directory: directory(object, target),
+        ran_in: directory(object, target).map_or(RanIn::Here, RanIn::Directory),
         found_in: found_in.to_owned(),
     };
     // The kernel gives this text to a shell as it is.
@@ -103,7 +103,7 @@ mod tests {
             "init/main.c",
         ];
         assert_eq!((kept.program.as_str(), &kept.args[..]), ("clang-22", &args.map(str::to_owned)[..]));
-        assert_eq!((kept.directory, kept.found_in.as_str()), (None, ".x.cmd"));
+        assert_eq!((kept.ran_in, kept.found_in.as_str()), (RanIn::Here, ".x.cmd"));
         assert_eq!(parsed("cmd_a.o := clang -c a.c -o a.o\n", "a.o").program, "clang");
     }
 
@@ -113,7 +113,7 @@ mod tests {
                     saved_c_flags_arch/arm64/kvm/../../../virt/kvm/x.o := -O3 -DKBUILD_MODFILE='\"virt/kvm/x\"' -Dp=$(y)\n";
         let kept = parsed(text, "/build/virt/kvm/x.o");
         assert_eq!(kept.args, ["-O3", "-DKBUILD_MODFILE=\"virt/kvm/x\"", "-Dp=$(y)"]);
-        assert_eq!(kept.directory.as_deref(), Some(Path::new("/build")));
+        assert_eq!(kept.ran_in, RanIn::Directory("/build".into()));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub mod compile_commands;
 pub mod kbuild;
+pub mod launchers;
 pub mod ninja;
 pub mod recorded;
 pub mod rust;
@@ -13,8 +14,9 @@ pub mod shell;
 use std::io;
 use std::path::PathBuf;
 
-use llvm_build::CommandError;
+use llvm_build::{CommandError, OpenError};
 
+use super::MissingInput;
 pub use compile_commands::CompileCommands;
 
 /// A compile command that a build kept.
@@ -24,10 +26,23 @@ pub struct Kept {
     pub program: String,
     /// Its arguments.
     pub args: Vec<String>,
-    /// Where it ran; `None` for the working directory of this process.
-    pub directory: Option<PathBuf>,
+    /// Where it ran.
+    pub ran_in: RanIn,
     /// Where the command was found, for people.
     pub found_in: String,
+}
+
+/// Where a command ran, as far as a source knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RanIn {
+    /// In the working directory of this process.
+    #[default]
+    Here,
+    /// In this directory.
+    Directory(PathBuf),
+    /// Nobody knows, or the directory is gone: the module's own and those above it are searched for what the command
+    /// names.
+    Unknown,
 }
 
 /// Why a source has no answer.
@@ -84,6 +99,14 @@ pub enum SourceError {
         /// Their outputs.
         outputs: Vec<String>,
     },
+    /// A module cannot be asked how it was made.
+    #[error("{module}: cannot read what it says of how it was made: {error}")]
+    Record {
+        /// The module id.
+        module: String,
+        /// Why.
+        error: OpenError,
+    },
     /// ninja cannot be asked.
     #[error("cannot ask ninja: {0}")]
     Ninja(String),
@@ -106,6 +129,12 @@ pub enum SourceError {
         /// Why.
         error: CommandError,
     },
+    /// Commands that name files which a backend would read and which are not there.
+    #[error(
+        "{}; bring the files back, or compile without the options that name them (--missing-options warn)",
+        .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    MissingFiles(Vec<MissingInput>),
     /// Modules that no source knows.
     #[error(
         "no options for {}: not known to {sources}; name another source (--options), or give all of them \
@@ -123,7 +152,7 @@ pub enum SourceError {
 }
 
 /// The first few names, and how many more there are.
-fn some_of(names: &[String]) -> String {
+pub(super) fn some_of(names: &[String]) -> String {
     const ENOUGH: usize = 5;
     match names.len().checked_sub(ENOUGH) {
         None | Some(0) => names.join(", "),

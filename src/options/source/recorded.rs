@@ -4,21 +4,23 @@
 //! (the flags of the compile unit in debug information) and with `-Xclang -fembed-bitcode=marker`
 //! (section `.llvmcmd`). No build system is asked, and the file can be moved anywhere.
 
+use std::path::{Path, PathBuf};
+
 use llvm_build::ModuleRecord;
 
-use super::{Kept, SourceError};
+use super::{Kept, RanIn, SourceError};
 
 /// The command line that `record` of `module` holds, if it holds one.
 ///
 /// # Errors
 /// It holds those of several files, as after `llvm-link`.
 pub fn command(module: &str, record: &ModuleRecord) -> Result<Option<Kept>, SourceError> {
-    let directory = (!record.directory.is_empty()).then(|| record.directory.clone().into());
+    let ran_in = directory(record).map_or(RanIn::Unknown, RanIn::Directory);
     let kept = |words: Vec<String>, found_in: &str| {
         let mut words = words.into_iter();
         let program = words.next()?;
         let found_in = format!("{found_in} of {module}");
-        Some(Kept { program, args: words.collect(), directory: directory.clone(), found_in })
+        Some(Kept { program, args: words.collect(), ran_in: ran_in.clone(), found_in })
     };
     if let Some(line) = only(module, &record.command_lines)? {
         return Ok(kept(split_escaped(line), "!llvm.commandline"));
@@ -29,6 +31,13 @@ pub fn command(module: &str, record: &ModuleRecord) -> Result<Option<Kept>, Sour
     }
     let line = only(module, &record.debug_flags)?;
     Ok(line.and_then(|line| kept(split_escaped(line), "the compile unit")))
+}
+
+/// The directory that debug information names, if it is there. One that is relative (`-ffile-prefix-map=`) says
+/// nothing.
+fn directory(record: &ModuleRecord) -> Option<PathBuf> {
+    let directory = Path::new(&record.directory);
+    (directory.is_absolute() && directory.is_dir()).then(|| directory.to_owned())
 }
 
 /// The one line there is, however often.

@@ -8,6 +8,8 @@ use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 use std::str::Chars;
 
+use super::launchers::{Launched, base_name, is_clang, launched};
+
 /// The compile command in a line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CompileWords {
@@ -24,9 +26,7 @@ pub fn compile_command(line: &str) -> Option<CompileWords> {
     let mut directory: Option<PathBuf> = None;
     let mut candidate = None;
     for words in commands(line) {
-        if let [cd, to] = &words[..]
-            && cd == "cd"
-        {
+        if let Some(to) = cd(&words) {
             directory = Some(directory.unwrap_or_default().join(to));
             continue;
         }
@@ -39,9 +39,14 @@ pub fn compile_command(line: &str) -> Option<CompileWords> {
     candidate
 }
 
-/// The compile command that `words` are, if they are one.
+/// The compile command that `words` are, or that they start, if they are one. They are run in `directory`.
 pub fn compile_words(words: Vec<String>, directory: Option<&Path>) -> Option<CompileWords> {
-    let mut words = without_launchers(words);
+    let Launched { directory: below, mut words } = launched(words);
+    let directory = join(directory, below);
+    if let Some(script) = script(&words) {
+        let found = compile_command(script)?;
+        return Some(CompileWords { directory: join(directory.as_deref(), found.directory), ..found });
+    }
     let program = words.first()?;
     // clang-cl spells options as cl.exe does; nobody reads those here.
     let compiles = is_clang(program) || words.iter().any(|word| word == "-c");
@@ -49,59 +54,36 @@ pub fn compile_words(words: Vec<String>, directory: Option<&Path>) -> Option<Com
         return None;
     }
     let program = words.remove(0);
-    Some(CompileWords { directory: directory.map(Path::to_owned), program, args: words })
+    Some(CompileWords { directory, program, args: words })
 }
 
-fn base_name(program: &str) -> &str {
-    program.rsplit('/').next().unwrap_or(program)
-}
-
-/// Whether a program is called as clang is: `clang++`, `clang-22`, `aarch64-linux-gnu-clang`; not
-/// `clang-tidy`.
-fn is_clang(program: &str) -> bool {
-    let is_version = |part: &str| part.starts_with(|c: char| c.is_ascii_digit());
-    let mut parts = base_name(program).rsplit('-').skip_while(|part| is_version(part));
-    matches!(parts.next(), Some("clang" | "clang++"))
-}
-
-/// `words` without assignments and programs that only start another one.
-fn without_launchers(words: Vec<String>) -> Vec<String> {
-    const LAUNCHERS: [&str; 11] = [
-        "ccache",
-        "sccache",
-        "distcc",
-        "icecc",
-        "gomacc",
-        "rewrapper",
-        "buildcache",
-        "env",
-        "exec",
-        "nice",
-        "time",
-    ];
-    let mut rest = &words[..];
-    loop {
-        match rest {
-            [first, tail @ ..] if is_assignment(first) => rest = tail,
-            [launcher, tail @ ..] if LAUNCHERS.contains(&base_name(launcher)) => {
-                rest = tail;
-                while let [option, tail @ ..] = rest
-                    && option.starts_with('-')
-                {
-                    // The only option of a launcher that has a value of its own.
-                    let takes_value = option == "-n" && base_name(launcher) == "nice";
-                    rest = if takes_value { tail.get(1..).unwrap_or_default() } else { tail };
-                }
-            }
-            _ => return rest.to_vec(),
-        }
+fn join(directory: Option<&Path>, below: Option<PathBuf>) -> Option<PathBuf> {
+    match (directory, below) {
+        (Some(directory), Some(below)) => Some(directory.join(below)),
+        (directory, below) => below.or(directory.map(Path::to_owned)),
     }
 }
 
-fn is_assignment(word: &str) -> bool {
-    word.split_once('=').is_some_and(|(name, _)| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-    })
+/// Where a `cd` goes.
+fn cd(words: &[String]) -> Option<&str> {
+    match words {
+        [cd, options @ .., to] if cd == "cd" && options.iter().all(|option| option.starts_with('-')) => {
+            Some(to)
+        }
+        _ => None,
+    }
+}
+
+/// What a shell is to run: the word after its option `-c`.
+fn script(words: &[String]) -> Option<&str> {
+    let (shell, arguments) = words.split_first()?;
+    if !matches!(base_name(shell), "sh" | "ash" | "bash" | "dash" | "ksh" | "zsh") {
+        return None;
+    }
+    let (options, others) =
+        arguments.split_at(arguments.iter().take_while(|word| word.starts_with(['-', '+'])).count());
+    let takes_script = |option: &String| !option.starts_with("--") && option.ends_with('c');
+    options.iter().any(takes_script).then(|| others.first()).flatten().map(String::as_str)
 }
 
 /// The words of a line, whatever its operators.
@@ -278,21 +260,23 @@ mod tests {
     }
 
     #[test]
-    fn launchers_and_assignments_go() {
-        for launched in [
-            "LANG=C FOO= env -i A=b ccache clang -c x.c",
-            "/usr/bin/sccache clang -c x.c",
-            "nice -n 10 time distcc clang -c x.c",
-            "exec ccache --direct clang -c x.c",
-        ] {
-            assert_eq!(compiled(launched), is("clang", "-c x.c"), "{launched}");
-        }
-    }
-
-    #[test]
     fn cd_changes_the_directory() {
-        let found = compile_command("cd /b && cd sub && clang -c ../x.c").unwrap();
-        assert_eq!(found.directory.as_deref(), Some(Path::new("/b/sub")));
+        for line in [
+            "cd /b && cd sub && clang -c ../x.c",
+            "cd -P -- /b; env -C sub clang -c ../x.c",
+            "cd /b && sh -c 'cd sub && clang -c ../x.c'",
+            "nice bash -e -c \"cd /b/sub && ccache clang -c ../x.c\"",
+        ] {
+            let found = compile_command(line).unwrap();
+            assert_eq!(found.directory.as_deref(), Some(Path::new("/b/sub")), "{line}");
+            assert_eq!(
+                (found.program.as_str(), found.args.join(" ").as_str()),
+                ("clang", "-c ../x.c"),
+                "{line}"
+            );
+        }
+        assert_eq!(compiled("bash wrapper.sh clang -c x.c"), is("clang", "-c x.c"));
+        assert_eq!(compiled("sh -ec 'set -u; clang -c \"a b.c\"' name"), is("clang", "-c a b.c"));
     }
 
     proptest! {

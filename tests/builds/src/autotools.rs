@@ -4,12 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use thinfarm_corpora::{Invocation, default_jobs};
+use thinfarm_corpora::{Invocation, default_jobs, source_package};
 
 use crate::Bench;
 use crate::findings::{Configured, compare};
 use crate::linker::modules_of;
-use crate::source_package;
 
 /// What configure must say, whatever it calls the linker.
 const DETECTED: [&str; 3] = [

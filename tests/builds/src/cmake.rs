@@ -4,12 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use thinfarm_corpora::{Invocation, default_jobs};
+use thinfarm_corpora::{Invocation, default_jobs, source_package};
 
 use crate::Bench;
 use crate::findings::{Configured, compare};
 use crate::linker::modules_of;
-use crate::source_package;
 
 const LIBRARY: &str = "libzstd.so";
 const PROGRAM: &str = "zstd";

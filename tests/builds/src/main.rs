@@ -13,7 +13,6 @@ mod requirements;
 mod rocksdb;
 mod rocksdb_tools;
 mod rust;
-mod source_package;
 
 use std::fs;
 use std::path::PathBuf;

@@ -5,10 +5,10 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use thinfarm_corpora::source_package;
 
 use crate::Bench;
 use crate::linker::modules_of;
-use crate::source_package;
 
 /// What Meson must say of the linker.
 const DETECTED: &str = "C linker for the host machine: ";

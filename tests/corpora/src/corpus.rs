@@ -184,6 +184,15 @@ fn rocksdb() -> Result<Sources> {
     })
 }
 
+/// `ldb`, RocksDB's tool for databases: the whole library, and the program's own files.
+pub fn rocksdb_program() -> Result<Sources> {
+    let mut sources = rocksdb()?;
+    for name in ["ldb", "ldb_cmd", "ldb_tool", "sst_dump_tool"] {
+        sources.files.push(rocksdb_tool(name)?);
+    }
+    Ok(sources)
+}
+
 /// The file `name` of RocksDB's tools, which are no part of its library and compile with its flags.
 pub fn rocksdb_tool(name: &str) -> Result<Source> {
     Ok(Source::new(&package_dir("librocksdb-sys")?, format!("rocksdb/tools/{name}.cc")))

@@ -34,6 +34,7 @@ mod front_end;
 mod invocation;
 mod link;
 mod packages;
+pub mod source_package;
 mod tiny;
 mod toolchain;
 
@@ -45,7 +46,7 @@ use std::thread;
 
 use anyhow::{Result, ensure};
 
-pub use corpus::{Corpus, Sources, rocksdb_tool, zstd_program};
+pub use corpus::{Corpus, Sources, rocksdb_program, rocksdb_tool, zstd_program};
 pub use front_end::{Language, Source, compile, front_end};
 pub use invocation::Invocation;
 pub use link::{ThinLink, final_link, thin_link};

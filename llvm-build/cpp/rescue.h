@@ -1,0 +1,18 @@
+// Jobs that wait for what a crashed one holds for ever.
+
+#pragma once
+
+#include <cstdint>
+
+namespace thinfarm {
+
+// The signal by which a guarded call that does not go on is ended.
+int rescueSignal();
+
+uint64_t watch_job_thread();
+void unwatch_job_thread(uint64_t Id);
+void note_crash();
+bool has_crashed();
+bool watch_jobs(uint32_t Patience);
+
+} // namespace thinfarm

@@ -1,0 +1,70 @@
+//! After a crash: locks that the crashed job held stay held, and other jobs may wait for them.
+
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::bridge::ffi;
+
+/// How often jobs are looked at, once there was a crash.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Looks in a row at which a job has used no processor time. Then it is ended.
+const PATIENCE: u32 = 10;
+
+/// While there is one, the calling thread runs a job. If LLVM has crashed in this process and then the job does not go
+/// on for ten seconds, its call into LLVM ends with an error. A job that does not go on elsewhere cannot be ended
+/// alone; after ten seconds more the process is.
+#[derive(Debug)]
+pub struct JobThread {
+    id: u64,
+    /// It belongs to its thread.
+    _not_send: PhantomData<*const ()>,
+}
+
+impl JobThread {
+    /// The calling thread begins with a job.
+    pub fn begin() -> Self {
+        let watched = Self { id: ffi::watch_job_thread(), _not_send: PhantomData };
+        if has_crashed() {
+            watch();
+        }
+        watched
+    }
+}
+
+impl Drop for JobThread {
+    fn drop(&mut self) {
+        ffi::unwatch_job_thread(self.id);
+    }
+}
+
+/// Whether LLVM has crashed in this process, so that a job may wait for ever in it.
+pub fn has_crashed() -> bool {
+    ffi::has_crashed()
+}
+
+/// A job has crashed.
+pub(crate) fn after_crash() {
+    ffi::note_crash();
+    watch();
+}
+
+/// Looks at the jobs, on a thread of its own, for as long as there are any.
+fn watch() {
+    static IS_WATCHED: AtomicBool = AtomicBool::new(false);
+    if IS_WATCHED.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let watching = thread::Builder::new().name("watchdog".to_owned()).spawn(|| {
+        while ffi::watch_jobs(PATIENCE) {
+            thread::sleep(EVERY);
+        }
+        IS_WATCHED.store(false, Ordering::Release);
+    });
+    if watching.is_err() {
+        // The next job tries again.
+        IS_WATCHED.store(false, Ordering::Release);
+    }
+}
