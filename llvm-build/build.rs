@@ -35,8 +35,14 @@ const SOURCES: &[&str] = &[
 ];
 
 /// What takes the place of functions of LLVM, where LLVM is linked statically.
-const REPLACEMENTS: &[&str] =
-    &["cpp/asm_registers.cpp", "cpp/pass_registry.cpp", "cpp/processor_features.cpp", "cpp/read_record.cpp"];
+const REPLACEMENTS: &[&str] = &[
+    "cpp/asm_registers.cpp",
+    "cpp/debug_info.cpp",
+    "cpp/pass_registry.cpp",
+    "cpp/processor_features.cpp",
+    "cpp/read_record.cpp",
+    "cpp/replaced.cpp",
+];
 
 fn main() {
     let llvm = locate::locate().unwrap_or_else(|not_found| locate::fail(&not_found.to_string()));
@@ -44,10 +50,15 @@ fn main() {
 
     let is_dynamic = env::var_os("CARGO_FEATURE_DYNAMIC_LLVM").is_some();
 
-    let mut bridge = cxx_build::bridge("src/bridge.rs");
+    let mut bridge = match is_dynamic {
+        true => cxx_build::bridge("src/bridge.rs"),
+        false => cxx_build::bridges(["src/bridge.rs", "src/replaced.rs"]),
+    };
+    if !is_dynamic {
+        bridge.files(REPLACEMENTS).define("THINFARM_STATIC_LLVM", None);
+    }
     bridge
         .files(SOURCES)
-        .files(if is_dynamic { &[] } else { REPLACEMENTS })
         .std("c++17")
         // As the libraries were built: LLVM's inline functions must agree with them.
         .define("NDEBUG", None)
@@ -68,7 +79,7 @@ fn main() {
     }
     bridge.compile("thinfarm-bridge");
 
-    for path in ["build.rs", "build", "cpp", "src/bridge.rs"] {
+    for path in ["build.rs", "build", "cpp", "src/bridge.rs", "src/replaced.rs"] {
         println!("cargo::rerun-if-changed={path}");
     }
     lld::link(&llvm);

@@ -1,50 +1,119 @@
 //! Copies of static libraries in which functions make room for ours.
 
+use std::collections::BTreeSet;
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::locate::{LlvmConfig, fail};
 
-/// How a function makes room.
-#[derive(Clone, Copy)]
-pub enum Change {
-    /// It has another name, also where its library calls it; ours can call it by that.
-    Rename(&'static str),
-    /// Ours takes its place everywhere.
-    Weaken,
+/// What the names of LLVM's own functions begin with where ours have taken theirs.
+const ORIGINAL: &str = "thinfarm_llvm";
+
+/// Links a copy of `library` in which the functions whose symbols begin with `prefixes` have other names, see
+/// [`ORIGINAL`]. Whoever calls them, but the object file that defines them, calls ours then; without ours there is no
+/// link.
+pub fn replace(llvm: &LlvmConfig, library: &Path, prefixes: &[&str]) {
+    let copy = Copy::of(library);
+    fs::copy(library, &copy.path).unwrap_or_else(|error| fail(&format!("{}: {error}", library.display())));
+    let symbols = symbols(llvm, library, "--defined-only");
+    let found: BTreeSet<_> =
+        prefixes.iter().flat_map(|prefix| beginning_with(library, &symbols, prefix)).collect();
+    let members: BTreeSet<&str> = found.iter().map(|symbol| symbol.member.as_str()).collect();
+    for member in members {
+        let changed = copy.directory.join(member);
+        let archiver = || {
+            let mut archiver = Command::new(llvm.directory("--bindir").join("llvm-ar"));
+            archiver.current_dir(&copy.directory);
+            archiver
+        };
+        output(archiver().arg("x").arg(&copy.path).arg(member));
+        let renamed = found.iter().filter(|symbol| symbol.member == member);
+        let mut objcopy = Command::new(llvm.directory("--bindir").join("llvm-objcopy"));
+        objcopy.args(renamed.map(|Symbol { name, .. }| format!("--redefine-sym={name}={ORIGINAL}{name}")));
+        output(objcopy.arg(&changed));
+        output(archiver().arg("r").arg(&copy.path).arg(member));
+    }
+    copy.link(library);
 }
 
-/// Makes a copy of `library` with these changes of symbols, and links it.
-pub fn link(llvm: &LlvmConfig, library: &Path, changes: &[(String, Change)]) {
-    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
-    let stem = library.file_stem().unwrap_or_default().to_string_lossy();
-    let name = format!("thinfarm-{}", stem.strip_prefix("lib").unwrap_or(&stem));
-    output(
-        Command::new(llvm.directory("--bindir").join("llvm-objcopy"))
-            .args(changes.iter().map(|(symbol, change)| match change {
-                Change::Rename(instead) => format!("--redefine-sym={symbol}={instead}"),
-                Change::Weaken => format!("--weaken-symbol={symbol}"),
-            }))
-            .args([library, &out.join(format!("lib{name}.a"))]),
-    );
-    println!("cargo::rerun-if-changed={}", library.display());
-    println!("cargo::rustc-link-search=native={}", out.display());
-    println!("cargo::rustc-link-lib=static:-bundle={name}");
+/// Links a copy of `library` that calls other functions: instead of the one whose symbol begins with a prefix, one of the
+/// name that is given with it.
+pub fn redirect(llvm: &LlvmConfig, library: &Path, calls: &[(&str, &str)]) {
+    let copy = Copy::of(library);
+    let symbols = symbols(llvm, library, "--undefined-only");
+    let mut objcopy = Command::new(llvm.directory("--bindir").join("llvm-objcopy"));
+    for (prefix, instead) in calls {
+        let found = beginning_with(library, &symbols, prefix);
+        let names: BTreeSet<&str> = found.iter().map(|symbol| symbol.name.as_str()).collect();
+        // One of ours stands for one of LLVM's.
+        if names.len() > 1 {
+            fail(&format!("{} calls several functions {prefix}: {names:?}", library.display()));
+        }
+        objcopy.args(names.iter().map(|name| format!("--redefine-sym={name}={instead}")));
+    }
+    output(objcopy.arg(library).arg(&copy.path));
+    copy.link(library);
 }
 
-/// The symbol that begins with `prefix` among those that `library` defines (`--defined-only`) or uses
-/// (`--undefined-only`); the C++ library in use decides the rest of its name.
-pub fn symbol(llvm: &LlvmConfig, library: &Path, which: &str, prefix: &str) -> String {
+/// The copy of a library.
+struct Copy {
+    name: String,
+    path: PathBuf,
+    /// For object files of it.
+    directory: PathBuf,
+}
+
+impl Copy {
+    fn of(library: &Path) -> Self {
+        let stem = library.file_stem().unwrap_or_default().to_string_lossy();
+        let name = format!("thinfarm-{}", stem.strip_prefix("lib").unwrap_or(&stem));
+        let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+        let directory = out.join(&name);
+        fs::create_dir_all(&directory)
+            .unwrap_or_else(|error| fail(&format!("{}: {error}", directory.display())));
+        Self { path: out.join(format!("lib{name}.a")), directory, name }
+    }
+
+    fn link(&self, library: &Path) {
+        println!("cargo::rerun-if-changed={}", library.display());
+        println!("cargo::rustc-link-search=native={}", self.path.parent().unwrap_or(&self.path).display());
+        println!("cargo::rustc-link-lib=static:-bundle={}", self.name);
+    }
+}
+
+/// A global symbol of a library.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Symbol {
+    /// The object file in the library.
+    member: String,
+    name: String,
+}
+
+/// The symbols that `library` defines (`--defined-only`) or uses (`--undefined-only`).
+fn symbols(llvm: &LlvmConfig, library: &Path, which: &str) -> Vec<Symbol> {
     let listed = output(
         Command::new(llvm.directory("--bindir").join("llvm-nm"))
-            .args(["--quiet", "--just-symbol-name", which])
+            .args(["--quiet", "--extern-only", "--print-file-name", "--format=just-symbols", which])
             .arg(library),
     );
-    let found = listed.split_whitespace().find(|symbol| symbol.starts_with(prefix));
-    found.map(str::to_owned).unwrap_or_else(|| {
-        fail(&format!("{} has no symbol {prefix}: is it not of LLVM 22?", library.display()))
-    })
+    // LIBRARY:MEMBER: SYMBOL
+    let symbol = |line: &str| {
+        let (place, name) = line.rsplit_once(": ")?;
+        let (_, member) = place.rsplit_once(':')?;
+        Some(Symbol { member: member.to_owned(), name: name.to_owned() })
+    };
+    listed.lines().filter_map(symbol).collect()
+}
+
+/// The symbols that begin with `prefix`; the C++ library in use decides the rest of their names.
+fn beginning_with(library: &Path, symbols: &[Symbol], prefix: &str) -> Vec<Symbol> {
+    let found: Vec<_> = symbols.iter().filter(|symbol| symbol.name.starts_with(prefix)).cloned().collect();
+    if found.is_empty() {
+        fail(&format!("{} has no symbol {prefix}: is it not of LLVM 22?", library.display()));
+    }
+    found
 }
 
 fn output(command: &mut Command) -> String {

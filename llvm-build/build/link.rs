@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::changed::{self, Change, Change::Rename, Change::Weaken};
+use crate::changed;
 use crate::locate::{LlvmConfig, fail};
 
 /// clang libraries, users before what they use.
@@ -49,26 +49,29 @@ const COMPONENTS: &[&str] = &[
 /// Debian's LLVM registers Polly as an extension of every pass builder; `extensions` names it too.
 const POLLY: &[&str] = &["Polly", "PollyISL"];
 
-/// Libraries in which functions of LLVM make room for ours (`REPLACEMENTS`): the library, how the functions' symbols
-/// begin, and how they make room.
-const REPLACED: &[(&str, &[&str], Change)] = &[
-    ("LLVMBitstreamReader", &["_ZN4llvm15BitstreamCursor10readRecord"], Rename("thinfarm_llvm_read_record")),
-    ("LLVMCore", &["_ZN4llvm13AnalysisUsage15setPreservesCFG"], Weaken),
+/// Libraries in which functions of LLVM make room for ours (`REPLACEMENTS`), and how the functions' symbols begin.
+const REPLACED: &[(&str, &[&str])] = &[
+    ("LLVMBitstreamReader", &["_ZN4llvm15BitstreamCursor10readRecord"]),
+    // Of the registry everything, so that a function that a later LLVM adds is missed.
+    (
+        "LLVMCore",
+        &[
+            "_ZN4llvm12PassRegistry",
+            "_ZNK4llvm12PassRegistry",
+            "_ZN4llvm13AnalysisUsage15setPreservesCFG",
+            "_ZN4llvm16UpgradeDebugInfoERNS_6ModuleE",
+        ],
+    ),
     (
         "LLVMMC",
         &[
             "_ZN4llvm15MCSubtargetInfo19InitMCProcessorInfo",
-            // They call it past its symbol.
+            // Their object file calls it past its symbol.
             "_ZN4llvm15MCSubtargetInfoC1ERKNS_6Triple",
             "_ZN4llvm15MCSubtargetInfoC2ERKNS_6Triple",
         ],
-        Weaken,
     ),
-    (
-        "LLVMSelectionDAG",
-        &["_ZNK4llvm14TargetLowering28getRegForInlineAsmConstraint"],
-        Rename("thinfarm_llvm_reg_for_inline_asm_constraint"),
-    ),
+    ("LLVMSelectionDAG", &["_ZNK4llvm14TargetLowering28getRegForInlineAsmConstraint"]),
 ];
 
 /// LLVM and clang inside the binary: nothing of them is needed at run time.
@@ -115,13 +118,10 @@ fn static_cplusplus() {
 }
 
 fn link_llvm(llvm: &LlvmConfig, directory: &Path, library: &str) {
-    let Some((_, prefixes, change)) = REPLACED.iter().find(|(replaced, ..)| *replaced == library) else {
-        return link_static(library);
-    };
-    let archive = directory.join(format!("lib{library}.a"));
-    let symbol = |prefix: &&str| changed::symbol(llvm, &archive, "--defined-only", prefix);
-    let changes: Vec<_> = prefixes.iter().map(|prefix| (symbol(prefix), *change)).collect();
-    changed::link(llvm, &archive, &changes);
+    match REPLACED.iter().find(|(replaced, _)| *replaced == library) {
+        Some((_, prefixes)) => changed::replace(llvm, &directory.join(format!("lib{library}.a")), prefixes),
+        None => link_static(library),
+    }
 }
 
 /// What LLVM's static libraries, and lld's, use of the system: zlib and zstd, for example.

@@ -5,7 +5,7 @@
 //! linked here calls functions of `cpp/lld.cpp` and `cpp/lld_objects.cpp` instead. LLVM's are there as well, for those who
 //! call them by their names.
 
-use crate::changed::{self, Change};
+use crate::changed;
 use crate::locate::{LlvmConfig, MAJOR, fail};
 
 /// How the names of LLVM's functions begin, the C++ library in use decides the rest, and what lld calls instead.
@@ -24,9 +24,7 @@ pub fn link(llvm: &LlvmConfig) {
             elf.display(),
         ));
     }
-    let find = |name| changed::symbol(llvm, &elf, "--undefined-only", name);
-    let changes = CALLED.iter().map(|(name, instead)| (find(name), Change::Rename(instead)));
-    changed::link(llvm, &elf, &changes.collect::<Vec<_>>());
+    changed::redirect(llvm, &elf, CALLED);
     println!("cargo::rustc-link-search=native={}", libraries.display());
     println!("cargo::rustc-link-lib=static:-bundle=lldCommon");
 }

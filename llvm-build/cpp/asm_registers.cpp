@@ -6,6 +6,7 @@
 // (build/link.rs). The shared library keeps its own.
 
 #include "asm_registers.h"
+#include "originals.h"
 
 #include "llvm/ADT/SmallString.h"
 #include "llvm/CodeGen/TargetLowering.h"
@@ -13,23 +14,22 @@
 using namespace llvm;
 using thinfarm::AsmRegisters;
 
-// What `TargetLowering::getRegForInlineAsmConstraint` is called in the renamed copy.
-std::pair<unsigned, const TargetRegisterClass *>
-llvmRegForInlineAsmConstraint(const TargetLowering *Target, const TargetRegisterInfo *Registers,
-                              StringRef Constraint,
-                              MVT Type) asm("thinfarm_llvm_reg_for_inline_asm_constraint");
+static_assert(thinfarm::IsOriginal<decltype(thinfarm::original::getRegForInlineAsmConstraint),
+                                   decltype(&TargetLowering::getRegForInlineAsmConstraint)>);
+
+void thinfarm::linkAsmRegisters() {}
 
 std::pair<unsigned, const TargetRegisterClass *>
 TargetLowering::getRegForInlineAsmConstraint(const TargetRegisterInfo *Registers,
                                              StringRef Constraint, MVT Type) const {
   AsmRegisters *Memory = AsmRegisters::current();
   if (!Memory)
-    return llvmRegForInlineAsmConstraint(this, Registers, Constraint, Type);
+    return thinfarm::original::getRegForInlineAsmConstraint(this, Registers, Constraint, Type);
   const uintptr_t Asked[] = {uintptr_t(this), uintptr_t(Registers), uintptr_t(Type.SimpleTy)};
   SmallString<64> Key(StringRef(reinterpret_cast<const char *>(Asked), sizeof(Asked)));
   Key += Constraint;
   auto [Known, IsNew] = Memory->Known.try_emplace(Key);
   if (IsNew)
-    Known->second = llvmRegForInlineAsmConstraint(this, Registers, Constraint, Type);
+    Known->second = thinfarm::original::getRegForInlineAsmConstraint(this, Registers, Constraint, Type);
   return Known->second;
 }

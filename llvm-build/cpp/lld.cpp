@@ -28,6 +28,7 @@
 #include "llvm/Transforms/IPO/FunctionImport.h"
 
 #include <cstdlib>
+#include <type_traits>
 
 using namespace llvm;
 
@@ -219,6 +220,7 @@ private:
 lto::ThinBackend farmBackend(ThreadPoolStrategy Parallelism, lto::IndexWriteCallback OnWrite,
                              bool EmitsIndexFiles, bool EmitsImportsFiles)
     asm("thinfarm_thin_backend");
+static_assert(std::is_same_v<decltype(farmBackend), decltype(lto::createInProcessThinBackend)>);
 
 lto::ThinBackend farmBackend(ThreadPoolStrategy Parallelism, lto::IndexWriteCallback OnWrite,
                              bool EmitsIndexFiles, bool EmitsImportsFiles) {

@@ -15,6 +15,8 @@
 #include "llvm/Support/Caching.h"
 #include "llvm/Support/MemoryBuffer.h"
 
+#include <type_traits>
+
 using namespace llvm;
 
 namespace thinfarm {
@@ -62,6 +64,7 @@ bool lendObject(const LinkObject &Object) {
 // Takes the place of LLVM's `localCache`, as lld calls it.
 Expected<FileCache> farmCache(const Twine &Name, const Twine &Prefix, const Twine &Directory,
                               AddBufferFn AddBuffer) asm("thinfarm_local_cache");
+static_assert(std::is_same_v<decltype(farmCache), decltype(localCache)>);
 
 Expected<FileCache> farmCache(const Twine &Name, const Twine &Prefix, const Twine &Directory,
                               AddBufferFn AddBuffer) {
@@ -76,6 +79,7 @@ Expected<FileCache> farmCache(const Twine &Name, const Twine &Prefix, const Twin
 // in it.
 bool farmPrune(StringRef Directory, CachePruningPolicy Policy,
                const std::vector<std::unique_ptr<MemoryBuffer>> &Files) asm("thinfarm_prune_cache");
+static_assert(std::is_same_v<decltype(farmPrune), decltype(pruneCache)>);
 
 bool farmPrune(StringRef Directory, CachePruningPolicy Policy,
                const std::vector<std::unique_ptr<MemoryBuffer>> &Files) {

@@ -6,9 +6,10 @@
 // code generation also asks for all passes, to find those that only look at the control flow graph; they are
 // kept apart.
 //
-// A static link takes these definitions instead of the archive's. Those of the registry come first and are all
-// that `PassRegistry.cpp` defines; if a later LLVM adds one, the link fails with two of each. LLVM's
-// `setPreservesCFG` is weak there (build/link.rs). The shared library keeps its own.
+// A static link takes these definitions: LLVM's, all of the registry's and `setPreservesCFG`, have other names there
+// (build/link.rs), so that a link fails if a later LLVM has one more. The shared library keeps its own.
+
+#include "originals.h"
 
 #include "llvm/PassRegistry.h"
 #include "llvm/ADT/DenseMapInfo.h"
@@ -21,6 +22,8 @@
 #include <mutex>
 
 using namespace llvm;
+
+void thinfarm::linkPassRegistry() {}
 
 namespace {
 

@@ -9,6 +9,7 @@
 // A static link takes this definition, because the copy of LLVM's that is linked has another name
 // (build/link.rs). The shared library keeps its own.
 
+#include "originals.h"
 #include "read_record.h"
 
 #include "llvm/Bitcode/LLVMBitCodes.h"
@@ -17,10 +18,10 @@
 
 using namespace llvm;
 
-// What `BitstreamCursor::readRecord` is called in the renamed copy.
-Expected<unsigned> llvmReadRecord(BitstreamCursor *Cursor, unsigned AbbreviationId,
-                                  SmallVectorImpl<uint64_t> &Values,
-                                  StringRef *Blob) asm("thinfarm_llvm_read_record");
+static_assert(thinfarm::IsOriginal<decltype(thinfarm::original::readRecord),
+                                   decltype(&BitstreamCursor::readRecord)>);
+
+void thinfarm::linkReadRecord() {}
 
 namespace {
 
@@ -153,7 +154,7 @@ static unsigned readUnabbreviated(BitReader &Bits, SmallVectorImpl<uint64_t> &Va
   return Code;
 }
 
-// See `BriefMetadata`. Positions are those that LLVM's `MetadataLoader` (llvm/lib/Bitcode/Reader) reads.
+// See `BriefMetadata`; the record is of a block of metadata. Positions are those that LLVM's `MetadataLoader` (llvm/lib/Bitcode/Reader) reads.
 static void shorten(unsigned Code, MutableArrayRef<uint64_t> Record, SmallVectorImpl<uint64_t> &Values) {
   if (Code == bitc::METADATA_GLOBAL_DECL_ATTACHMENT && !Record.empty())
     // The first says what the others are attached to.
@@ -168,8 +169,9 @@ static void shorten(unsigned Code, MutableArrayRef<uint64_t> Record, SmallVector
 Expected<unsigned> BitstreamCursor::readRecord(unsigned AbbreviationId,
                                                SmallVectorImpl<uint64_t> &Values, StringRef *Blob) {
   const size_t Before = Values.size();
+  const uint64_t Position = GetCurrentBitNo();
   const unsigned Index = AbbreviationId - bitc::FIRST_APPLICATION_ABBREV;
-  BitReader Bits(getBitcodeBytes(), GetCurrentBitNo());
+  BitReader Bits(getBitcodeBytes(), Position);
   unsigned Code = 0;
   if (AbbreviationId == bitc::UNABBREV_RECORD)
     Code = readUnabbreviated(Bits, Values);
@@ -179,11 +181,11 @@ Expected<unsigned> BitstreamCursor::readRecord(unsigned AbbreviationId,
     Bits.setBad();
   if (Bits.isBad()) {
     Values.truncate(Before);
-    return llvmReadRecord(this, AbbreviationId, Values, Blob);
+    return thinfarm::original::readRecord(this, AbbreviationId, Values, Blob);
   }
   if (Error E = JumpToBit(Bits.position()))
     return std::move(E);
-  if (LLVM_UNLIKELY(thinfarm::BriefMetadata::Current))
+  if (LLVM_UNLIKELY(thinfarm::BriefMetadata::Current.holds(getBitcodeBytes().data(), Position)))
     shorten(Code, MutableArrayRef(Values).drop_front(Before), Values);
   return Code;
 }

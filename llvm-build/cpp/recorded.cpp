@@ -6,6 +6,8 @@
 #include "names.h"
 #include "read_record.h"
 
+#include "llvm/Bitcode/LLVMBitCodes.h"
+#include "llvm/Bitstream/BitstreamReader.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/DebugInfoMetadata.h"
 #include "llvm/IR/LLVMContext.h"
@@ -71,25 +73,65 @@ static void readFunctions(const Module &M, ModuleRecord &Record) {
   Record.size_level = !Any ? 0 : AllMin ? 2 : AllSmall ? 1 : 0;
 }
 
-ModuleRecord BitcodeModule::record() const {
+// The block of the metadata of a module, before its functions. What cannot be read is for LLVM's reader to tell.
+static Expected<BlockOfBits> metadataOf(StringRef Bitcode) {
+  BitstreamBlockInfo Abbreviations;
+  BitstreamCursor Stream(Bitcode);
+  Stream.setBlockInfo(&Abbreviations);
+  while (!Stream.AtEndOfStream()) {
+    Expected<BitstreamEntry> Entry = Stream.advance();
+    if (!Entry)
+      return Entry.takeError();
+    if (Entry->Kind == BitstreamEntry::Record) {
+      if (Expected<unsigned> Code = Stream.skipRecord(Entry->ID); !Code)
+        return Code.takeError();
+    } else if (Entry->Kind != BitstreamEntry::SubBlock) {
+      break;
+    } else if (Entry->ID == bitc::METADATA_BLOCK_ID) {
+      unsigned Words = 0;
+      if (Error E = Stream.EnterSubBlock(Entry->ID, &Words))
+        return std::move(E);
+      const uint64_t Begin = Stream.GetCurrentBitNo();
+      return BlockOfBits{Stream.getBitcodeBytes().data(), Begin, Begin + uint64_t(Words) * 32};
+    } else if (Entry->ID == bitc::BLOCKINFO_BLOCK_ID) {
+      Expected<std::optional<BitstreamBlockInfo>> Info = Stream.ReadBlockInfoBlock();
+      if (!Info)
+        return Info.takeError();
+      if (!*Info)
+        break;
+      Abbreviations = std::move(**Info);
+    } else if (Error E = Entry->ID == bitc::MODULE_BLOCK_ID ? Stream.EnterSubBlock(Entry->ID)
+                                                            : Stream.SkipBlock()) {
+      return std::move(E);
+    }
+  }
+  return BlockOfBits();
+}
+
+ModuleRecord BitcodeModule::record(rust::String &Error) const {
   ModuleRecord Record{};
   if (!Thin)
     return Record;
   auto Context = std::make_unique<LLVMContext>();
+  Expected<BlockOfBits> Metadata = metadataOf(Thin->getBuffer());
+  if (!Metadata) {
+    Error = text(toString(Metadata.takeError()));
+    return Record;
+  }
   // Out here, where it also ends after a crash.
-  BriefMetadata Brief;
+  BriefMetadata Brief(*Metadata);
   GuardOutcome Guard = runGuarded([&] {
     // As for an import: metadata is read where it is asked for only.
     Expected<std::unique_ptr<Module>> Loaded =
         llvm::BitcodeModule(*Thin).getLazyModule(*Context, /*ShouldLazyLoadMetadata=*/true,
                                                  /*IsImporting=*/true);
     if (!Loaded) {
-      Record.error = text(toString(Loaded.takeError()));
+      Error = text(toString(Loaded.takeError()));
       return;
     }
     Module &M = **Loaded;
-    if (Error E = M.materializeMetadata()) {
-      Record.error = text(toString(std::move(E)));
+    if (llvm::Error E = M.materializeMetadata()) {
+      Error = text(toString(std::move(E)));
       return;
     }
     Record.source_file = text(M.getSourceFileName());
@@ -103,7 +145,7 @@ ModuleRecord BitcodeModule::record() const {
       Record.code_model = text(word(CodeModels, *Model));
   });
   if (!Guard.Error.empty()) {
-    Record.error = text(Guard.Error);
+    Error = text(Guard.Error);
     // After a crash it is in an unknown state.
     (void)Context.release();
   }

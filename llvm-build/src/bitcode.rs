@@ -87,8 +87,13 @@ impl Bitcode {
     }
 
     /// What the module remembers of how it was made. Costs about as much as importing from it.
-    pub fn record(&self) -> ModuleRecord {
-        self.raw().record()
+    ///
+    /// # Errors
+    /// The bitcode is malformed.
+    pub fn record(&self) -> Result<ModuleRecord, OpenError> {
+        let mut error = String::new();
+        let record = self.raw().record(&mut error);
+        if error.is_empty() { Ok(record) } else { Err(OpenError::Format(error)) }
     }
 
     /// The inline assembly, of the file's modules and of their functions, with a directive that may

@@ -288,8 +288,6 @@ pub(crate) mod ffi {
         pie_level: u32,
         /// LLVM's name of the code model the module asks for; empty without.
         code_model: String,
-        /// Why nothing could be read; empty if it could.
-        error: String,
     }
 
     /// A function or variable count and the modules an index imports from.
@@ -463,8 +461,6 @@ pub(crate) mod ffi {
 
         /// Applies `-mllvm` options; returns LLVM's complaint or an empty string.
         fn set_llvm_args(args: &[String]) -> String;
-        /// Whether debug info of bitcode is taken as valid instead of verified on load.
-        fn set_trust_debug_info(trust: bool);
         /// The commit or release of the linked clang, for example `Debian clang version 22.1.8`.
         fn clang_version() -> String;
 
@@ -484,7 +480,7 @@ pub(crate) mod ffi {
 
         fn open_bitcode(bytes: &[u8], id: &str, error: &mut String) -> UniquePtr<BitcodeModule>;
         fn facts(self: &BitcodeModule) -> ModuleFacts;
-        fn record(self: &BitcodeModule) -> ModuleRecord;
+        fn record(self: &BitcodeModule, error: &mut String) -> ModuleRecord;
         /// Inline assembly with a directive that may read a file.
         fn assembly(self: &BitcodeModule, error: &mut String) -> Vec<String>;
         fn bytes(self: &BitcodeModule) -> &[u8];
@@ -509,6 +505,7 @@ pub(crate) mod ffi {
             options: &CodegenOptions,
             files: &JobFiles,
             cc1: &[String],
+            trust_debug_info: bool,
         ) -> UniquePtr<BackendResult>;
         fn run_clang_action(
             cc1: &[String],

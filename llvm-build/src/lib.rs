@@ -20,7 +20,10 @@ mod lld;
 mod mapped;
 mod mappings;
 mod process;
+#[cfg(not(feature = "dynamic-llvm"))]
+pub mod replaced;
 mod rescue;
+mod variants;
 
 pub use backend::{Compiled, Failure, compile_with_clang_action, compile_with_thin_backend};
 pub use bitcode::{Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, index_meaning, is_native_object};
@@ -39,7 +42,7 @@ pub use lld::{Backends, exit_as_lld, expand_response_files, link};
 pub use mapped::Mapped;
 pub use mappings::release_read_mappings;
 pub use process::{
-    LLVM_MAJOR, build_bindir, build_version, clang_version, initialize, llvm_version, set_llvm_args,
-    set_trust_debug_info, targets,
+    LLVM_MAJOR, build_bindir, build_version, clang_version, initialize, llvm_version, set_llvm_args, targets,
 };
 pub use rescue::{JobThread, has_crashed};
+pub use variants::chosen_variants;

@@ -1,5 +1,6 @@
 //! Which program compiles. Another build of LLVM or of this program may make other objects, and so may another
-//! mathematical library, with which LLVM folds constants.
+//! mathematical library, with which LLVM folds constants, or the same one on another CPU, for which it has other variants
+//! of its functions.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -8,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use blake3::{Hash, Hasher};
-use llvm_build::Mapped;
+use llvm_build::{Mapped, chosen_variants};
 use object::{Object, ObjectSection};
 
 /// What runs here, even if its file was replaced since.
@@ -22,8 +23,8 @@ pub struct BuildError {
     error: io::Error,
 }
 
-/// A hash of the program that runs and of every library it has loaded.
-pub(super) fn identity() -> Result<Hash, BuildError> {
+/// A hash of the program that runs, of every library it has loaded, and of what of these the CPU has chosen.
+pub(crate) fn identity() -> Result<Hash, BuildError> {
     let mut hasher = Hasher::new();
     let told = |path: &Path| identity_of(path).map_err(|error| BuildError { file: path.to_owned(), error });
     hasher.update(told(Path::new(PROGRAM))?.as_bytes());
@@ -32,8 +33,22 @@ pub(super) fn identity() -> Result<Hash, BuildError> {
     let program = std::env::current_exe().unwrap_or_default();
     for library in executed(&maps).into_iter().filter(|path| *path != program) {
         hasher.update(told(library)?.as_bytes());
+        if is_mathematical(library) {
+            let variants = chosen_variants(library);
+            let variants = variants.map_err(|error| BuildError { file: library.to_owned(), error })?;
+            for place in variants {
+                hasher.update(&place.to_le_bytes());
+            }
+        }
     }
     Ok(hasher.finalize())
+}
+
+/// Whether it is the library whose functions compute what is in objects. Those of the C library that have variants
+/// copy and compare bytes; which of these a CPU prefers changes nothing.
+fn is_mathematical(library: &Path) -> bool {
+    let name = library.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("libm.") || name.starts_with("libm-")
 }
 
 /// Whether `path` is the program that runs here.

@@ -5,8 +5,7 @@
 //! archive and under the names that lld makes up for a distributed job.
 
 use std::fmt;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use blake3::{Hash, Hasher};
@@ -14,9 +13,9 @@ use llvm_build::{Cc1, CodegenOptions, JobFiles, index_meaning};
 use serde::Serialize;
 
 use super::memo::Memo;
-use super::uncacheable::{Uncacheable, words};
-use crate::incremental::files_named;
+use super::uncacheable::Uncacheable;
 use crate::input::{Location, Marks, Modules};
+use crate::options::inputs::{content, files_of_options};
 use crate::plan::Job;
 
 /// What an object is made of: everything that decides its bytes.
@@ -50,8 +49,6 @@ struct Inputs<'a> {
     version: u32,
     /// See [`super::build`].
     build: Hash,
-    /// LLVM takes debug information as it is; broken one would be left out otherwise.
-    trusts_debug_info: bool,
     /// The `-mllvm` options of the process are among them.
     options: &'a CodegenOptions,
     /// What CodeView debug information calls the object.
@@ -100,7 +97,6 @@ pub(super) struct Read {
 #[derive(Debug)]
 pub(super) struct Keys<'a> {
     build: Hash,
-    trusts_debug_info: bool,
     pub(super) modules: &'a Modules,
     sources: Memo<String, Option<Arc<Source>>>,
     files: Memo<String, Hash>,
@@ -108,9 +104,9 @@ pub(super) struct Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
-    pub(super) fn new(build: Hash, trusts_debug_info: bool, modules: &'a Modules) -> Self {
+    pub(super) fn new(build: Hash, modules: &'a Modules) -> Self {
         let (sources, files, diagnostics) = Default::default();
-        Self { build, trusts_debug_info, modules, sources, files, diagnostics }
+        Self { build, modules, sources, files, diagnostics }
     }
 
     /// The key of the object that `job` makes.
@@ -142,12 +138,11 @@ impl<'a> Keys<'a> {
         for source in &named {
             modules.update(source.hash.as_bytes());
         }
-        let files = files_named(options).chain(files_in(job.llvm_args()));
-        let files: Vec<(&str, Hash)> = files.map(|path| (path, self.file(path))).collect();
+        let files: Vec<(&str, Hash)> =
+            files_of_options(options).map(|path| (path, self.file(path))).collect();
         let inputs = Inputs {
             version: VERSION,
             build: self.build,
-            trusts_debug_info: self.trusts_debug_info,
             options,
             object_filename_for_debug,
             diagnostics: &self.diagnostics(job.command.warning_flags())?,
@@ -220,19 +215,6 @@ fn file_of(modules: &Modules, id: &str) -> Option<PathBuf> {
     })
 }
 
-/// A missing file is not an empty one: LLVM may look for it in vain.
-fn content(path: &str) -> Hash {
-    match fs::read(path) {
-        Ok(bytes) => blake3::hash(&bytes),
-        Err(error) => blake3::hash(format!("no file: {:?}", error.kind()).as_bytes()),
-    }
-}
-
-/// The files that `-mllvm` options may read: whatever in them is the name of one.
-fn files_in(llvm_args: &[String]) -> impl Iterator<Item = &str> {
-    llvm_args.iter().flat_map(|option| words(option)).filter(|path| path.is_file()).filter_map(Path::to_str)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,7 +232,6 @@ mod tests {
         let inputs = || Inputs {
             version: VERSION,
             build: hash("build"),
-            trusts_debug_info: true,
             options: &options,
             object_filename_for_debug: "",
             diagnostics: &diagnostics,
@@ -262,7 +243,6 @@ mod tests {
         let others = [
             Inputs { version: VERSION + 1, ..inputs() },
             Inputs { build: hash("another build"), ..inputs() },
-            Inputs { trusts_debug_info: false, ..inputs() },
             Inputs { options: &other_options, ..inputs() },
             Inputs { object_filename_for_debug: "a.o", ..inputs() },
             Inputs { diagnostics: &[], ..inputs() },
@@ -278,22 +258,5 @@ mod tests {
         keys.dedup();
         assert_eq!(keys.len(), fields + 1);
         assert_eq!(inputs().key(), inputs().key());
-    }
-
-    #[test]
-    fn a_file_that_appears_is_a_change() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("profile");
-        let path = path.to_str().unwrap();
-        let missing = content(path);
-        fs::write(path, "").unwrap();
-        let empty = content(path);
-        fs::write(path, "main").unwrap();
-        assert!(missing != empty && empty != content(path) && missing != content(path));
-        let args = [format!("-no-such-option={path}"), "-verify".to_owned()];
-        assert_eq!(
-            files_in(&args).collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>(),
-            [path]
-        );
     }
 }

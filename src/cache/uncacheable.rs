@@ -1,8 +1,8 @@
 //! What no cache can answer for.
 
 use std::fmt;
-use std::path::Path;
 
+use crate::options::inputs::names_directory;
 use crate::plan::Job;
 
 /// Why an object is neither looked for in a cache nor kept there.
@@ -80,29 +80,11 @@ impl Uncacheable {
         if !options.as_secure_log_file.is_empty() {
             return Some(Self::AssemblerLog);
         }
-        let forbids = |option: &&String| {
+        let tells = |option: &&str| {
             let name = option.trim_start_matches('-');
-            TELLING.iter().any(|telling| name.starts_with(telling)) || words(option).any(Path::is_dir)
+            TELLING.iter().any(|telling| name.starts_with(telling))
         };
-        job.llvm_args().iter().find(forbids).cloned().map(Self::LlvmOption)
-    }
-}
-
-/// What may be the name of a file in an option of LLVM: the whole, its value, and what is between commas.
-pub(super) fn words(option: &str) -> impl Iterator<Item = &Path> {
-    let value = option.split_once('=').map(|(_, value)| value);
-    [Some(option), value].into_iter().flatten().flat_map(|text| text.split(',').chain([text])).map(Path::new)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_part_of_an_option_may_be_a_file() {
-        let found: Vec<&str> = words("-a=x=1,y").map(|path| path.to_str().unwrap()).collect();
-        for word in ["-a=x=1,y", "x=1,y", "x=1", "y"] {
-            assert!(found.contains(&word), "{word}");
-        }
+        let telling = job.llvm_args().iter().map(String::as_str).find(tells);
+        telling.or_else(|| names_directory(options)).map(|option| Self::LlvmOption(option.to_owned()))
     }
 }

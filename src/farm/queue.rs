@@ -39,9 +39,9 @@ impl Queue {
         }
     }
 
-    /// What the next job claims, bytes; `None` if there is none.
-    pub(super) fn next_claim(&self) -> Option<u64> {
-        self.schedule().next_claim()
+    /// Decides which job is handed out next, and says what it claims, bytes; `None` if there is none.
+    pub(super) fn decide(&self) -> Option<u64> {
+        self.schedule().decide()
     }
 
     /// A job that was handed out has ended, which may make room for others.

@@ -28,6 +28,8 @@ pub struct Schedule {
     comfort: u128,
     /// What the jobs are expected to take that were not handed out, CPU seconds.
     seconds: f64,
+    /// The job that was decided on, which is next whatever ends in the meantime.
+    decided: Option<usize>,
     running: usize,
     /// What the running jobs claim, bytes; a sum of any claims fits.
     claimed: u128,
@@ -63,6 +65,7 @@ impl Schedule {
             predictions: predictions.to_vec(),
             budget,
             workers,
+            decided: None,
             running: 0,
             claimed: 0,
             stopped: false,
@@ -82,6 +85,7 @@ impl Schedule {
         let next = self.peek();
         if let (Next::Job(position), Some(chosen)) = (next, self.chosen()) {
             self.waiting.remove(chosen);
+            self.decided = None;
             self.seconds -= self.predictions[position].seconds;
             self.running += 1;
             self.claimed = self.claimed_with(position);
@@ -100,18 +104,24 @@ impl Schedule {
         self.stopped = true;
     }
 
-    /// What the next job claims, bytes, whether there is room for it or not; `None` if there is none.
-    pub fn next_claim(&self) -> Option<u64> {
-        self.chosen().map(|chosen| self.predictions[self.waiting[chosen]].memory)
+    /// Decides which job is next, whether there is room for it or not, and says what it claims, bytes: the next that is
+    /// handed out is this one. `None` if there is none.
+    pub fn decide(&mut self) -> Option<u64> {
+        let position = self.waiting[self.chosen()?];
+        self.decided = Some(position);
+        Some(self.predictions[position].memory)
     }
 
     fn claimed_with(&self, position: usize) -> u128 {
         self.claimed + u128::from(self.predictions[position].memory)
     }
 
-    /// Where in `waiting` the next job is: the first, unless it can wait and another goes better with those that run.
+    /// Where in `waiting` the next job is: the one that was decided on, or else the first, unless it can wait and another goes better with those that run.
     fn chosen(&self) -> Option<usize> {
         let first = *self.waiting.front().filter(|_| !self.stopped)?;
+        if let Some(decided) = self.decided {
+            return self.waiting.iter().position(|&position| position == decided);
+        }
         // Once it would be the end of the run that waits for it, it cannot.
         let can_wait = self.seconds > self.predictions[first].seconds * (self.workers + 1) as f64;
         let is_comfortable = |&position: &usize| self.claimed_with(position) <= self.comfort;
@@ -151,14 +161,14 @@ mod tests {
         assert_eq!((schedule.peek(), schedule.take()), (Next::Job(1), Next::Job(1)));
         assert_eq!((schedule.take(), schedule.take()), (Next::Job(3), Next::Job(0)), "of equals the first");
         schedule.stop();
-        assert_eq!((schedule.take(), schedule.next_claim()), (Next::Nothing, None));
+        assert_eq!((schedule.take(), schedule.decide()), (Next::Nothing, None));
     }
 
     #[test]
     fn what_is_not_wanted_is_not_handed_out() {
         let jobs = predictions(&[(5.0, 0), (9.0, 0), (7.0, 0)]);
         let mut schedule = Schedule::of(vec![0, 2], &jobs, 0, 1);
-        assert_eq!((schedule.take(), schedule.next_claim()), (Next::Job(2), Some(0)));
+        assert_eq!((schedule.take(), schedule.decide()), (Next::Job(2), Some(0)));
         schedule.ended(2);
         assert_eq!((schedule.take(), schedule.take()), (Next::Job(0), Next::Nothing));
     }
@@ -167,7 +177,7 @@ mod tests {
     fn a_job_waits_for_room_and_nobody_overtakes_it() {
         let mut schedule = Schedule::new(&predictions(&[(4.0, 60), (3.0, 50), (2.0, 10)]), 100, 9);
         assert_eq!(schedule.take(), Next::Job(0));
-        assert_eq!((schedule.take(), schedule.next_claim()), (Next::Later, Some(50)));
+        assert_eq!((schedule.take(), schedule.decide()), (Next::Later, Some(50)));
         schedule.ended(0);
         assert_eq!((schedule.take(), schedule.take()), (Next::Job(1), Next::Job(2)));
         assert_eq!(schedule.take(), Next::Nothing);
@@ -193,6 +203,12 @@ mod tests {
         assert_eq!(schedule.take(), Next::Job(4));
         schedule.ended(0);
         assert_eq!(schedule.take(), Next::Job(1), "the next largest follows");
+        // A job that was decided on stays the next.
+        let mut schedule = Schedule::new(&jobs, u64::MAX, 2);
+        assert_eq!((schedule.take(), schedule.decide()), (Next::Job(0), Some(10)));
+        schedule.ended(0);
+        assert_eq!((schedule.peek(), schedule.take()), (Next::Job(3), Next::Job(3)));
+        assert_eq!(schedule.take(), Next::Job(1));
         // With little left it is the long jobs that must not be last.
         let mut schedule = Schedule::new(&jobs[..6], u64::MAX, 3);
         assert_eq!((schedule.take(), schedule.take()), (Next::Job(0), Next::Job(1)));

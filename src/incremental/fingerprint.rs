@@ -1,14 +1,14 @@
 //! What decides the bytes of an object.
 
 use std::fmt;
-use std::fs;
 
 use blake3::{Hash, Hasher};
-use llvm_build::{CodegenOptions, Index};
+use llvm_build::Index;
 use serde::{Deserialize, Serialize};
 
 use super::assembly::files_read;
 use super::hashes::Hashes;
+use crate::options::inputs::{content, files_of_options, names_directory};
 use crate::plan::Job;
 
 /// Hashes of everything that decides the bytes of one object, by kind.
@@ -45,6 +45,8 @@ pub enum Change {
     File,
     /// Inline assembly reads files, and only an assembler can say which.
     Assembly,
+    /// An option of LLVM names a directory, of which all may count.
+    Directory,
 }
 
 impl fmt::Display for Change {
@@ -58,6 +60,7 @@ impl fmt::Display for Change {
             Self::Options => "the options changed",
             Self::File => "a file that options or assembly read changed",
             Self::Assembly => "its assembly reads files that cannot be told beforehand",
+            Self::Directory => "an -mllvm option names a directory",
         })
     }
 }
@@ -69,13 +72,16 @@ impl Fingerprint {
         let index = job.read_index().map_err(|_| Change::New)?;
         let sources = Index::read(&index, &job.index.to_string_lossy()).map_err(|_| Change::New)?;
         let sources = sources.imports(&job.module).sources;
+        let options = job.command.codegen();
+        if names_directory(options).is_some() {
+            return Err(Change::Directory);
+        }
         let mut files = Hasher::new();
         let mut module = |id: &String| -> Result<Hash, Change> {
             let content = hashes.of(id).ok_or(Change::New)?;
             let search = &job.command.files.assembler_search_paths;
             for path in files_read(&content.assembly, search).ok_or(Change::Assembly)? {
-                field(&mut files, path.as_bytes());
-                field(&mut files, &contents(&path));
+                file(&mut files, &path);
             }
             let mut hasher = Hasher::new();
             field(&mut hasher, id.as_bytes());
@@ -87,14 +93,14 @@ impl Fingerprint {
         for source in &sources {
             imports.update(module(source)?.as_bytes());
         }
-        for path in files_named(job.command.codegen()) {
-            field(&mut files, &contents(path));
+        for path in files_of_options(options) {
+            file(&mut files, path);
         }
         Ok(Self {
             module: own,
             index: blake3::hash(&index),
             imports: imports.finalize(),
-            options: options(job, index.is_empty()).ok_or(Change::New)?,
+            options: hash_of_options(job, index.is_empty()).ok_or(Change::New)?,
             files: files.finalize(),
         })
     }
@@ -117,12 +123,13 @@ fn field(hasher: &mut Hasher, bytes: &[u8]) {
     hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
 }
 
-/// A missing file is the job's error, or one that is not looked for; its appearance is a change.
-fn contents(path: &str) -> Vec<u8> {
-    fs::read(path).unwrap_or_default()
+/// A file with what is in it. A missing one is the job's error, or one that is not looked for; its appearance is a change.
+fn file(hasher: &mut Hasher, path: &str) {
+    field(hasher, path.as_bytes());
+    field(hasher, content(path).as_bytes());
 }
 
-fn options(job: &Job, no_index: bool) -> Option<Hash> {
+fn hash_of_options(job: &Job, no_index: bool) -> Option<Hash> {
     let mut hasher = Hasher::new();
     let options = job.command.codegen();
     field(&mut hasher, &serde_json::to_vec(&**options).ok()?);
@@ -134,15 +141,6 @@ fn options(job: &Job, no_index: bool) -> Option<Hash> {
         }
     }
     Some(hasher.finalize())
-}
-
-/// The files that options make a backend read.
-pub(crate) fn files_named(options: &CodegenOptions) -> impl Iterator<Item = &str> {
-    let cs_profile = if options.cs_profile == "use" { options.cs_profile_path.as_str() } else { "" };
-    let list = options.bb_sections.strip_prefix("list=").unwrap_or_default();
-    [&options.sample_profile, &options.profile_remapping, cs_profile, list]
-        .into_iter()
-        .filter(|path| !path.is_empty())
 }
 
 #[cfg(test)]

@@ -15,7 +15,6 @@ use std::path::Path;
 
 pub use fingerprint::Change;
 use fingerprint::Fingerprint;
-pub(crate) use fingerprint::files_named;
 use hashes::Hashes;
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;

@@ -15,13 +15,14 @@ use serde::{Deserialize, Serialize};
 use super::fingerprint::Fingerprint;
 use super::hashes::Stamp;
 use crate::backend::OutputFile;
+use crate::cache;
 use crate::plan::Job;
 
 /// How the file begins.
 const MAGIC: &str = "{\"state\":{\"version\":";
 
 /// Raised when lines change their meaning.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The state of one build directory.
 #[derive(Debug)]
@@ -145,9 +146,13 @@ fn text_of(line: &Line) -> String {
 /// The program that makes the objects: another one may make others. One that is built or installed anew
 /// has another time, so that a bug that was fixed does not live on.
 fn build() -> String {
-    let program = env::current_exe().and_then(fs::metadata);
-    let marks = program.map_or((0, 0, 0), |file| (file.size(), file.mtime(), file.mtime_nsec()));
-    format!("thinfarm {} {marks:?}, {}", env!("CARGO_PKG_VERSION"), llvm_build::clang_version())
+    let marks = || {
+        let program = env::current_exe().and_then(fs::metadata);
+        let marks = program.map_or((0, 0, 0), |file| (file.size(), file.mtime(), file.mtime_nsec()));
+        format!("{marks:?}")
+    };
+    let identity = cache::build_identity().map_or_else(|_| marks(), |identity| identity.to_string());
+    format!("thinfarm {} {identity}, {}", env!("CARGO_PKG_VERSION"), llvm_build::clang_version())
 }
 
 type Parsed = (HashMap<String, Entry>, HashMap<String, Stamp>);
@@ -182,7 +187,7 @@ mod tests {
         assert!(head().starts_with(MAGIC) && parse(&head()).is_ok());
         assert!(parse(&head().replace("thinfarm", "thickfarm")).unwrap_err().contains("another build"));
         assert!(
-            parse(&head().replace("\"version\":1", "\"version\":2")).unwrap_err().contains("another build")
+            parse(&head().replace("\"version\":2", "\"version\":3")).unwrap_err().contains("another build")
         );
         assert!(parse("\u{fffd}ELF").unwrap_err().contains("damaged"));
     }

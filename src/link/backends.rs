@@ -1,5 +1,6 @@
 //! The backends of one link: what lld asks for, made by a farm.
 
+use std::collections::HashMap;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +13,7 @@ use super::Arguments;
 use crate::cache::{Cache, CacheError};
 use crate::farm::{self, Event, Farm};
 use crate::options::{LinkLine, Resolver, Sources};
-use crate::plan::{Held, Job, ModuleFiles, Plan, PlanError, Spool};
+use crate::plan::{Held, Job, ModuleFiles, Plan, Spool};
 use crate::report::Report;
 use crate::toolchain::Tool;
 
@@ -137,19 +138,19 @@ impl<'a> Backends<'a> {
         Ok(())
     }
 
-    fn plan(&self, sources: &mut Sources, jobs: &[LinkJob], directory: &Path) -> Result<Plan, PlanError> {
+    fn plan(&self, sources: &mut Sources, jobs: &[LinkJob], directory: &Path) -> Result<Plan, String> {
         let files: Vec<ModuleFiles> = jobs.iter().map(|job| files(job, directory)).collect();
         let mut resolver = Resolver::new(Tool::clang_for_driver());
-        let mut plan = Plan::for_files(&files, self.is_whole, sources, &mut resolver)?;
-        if !self.dwo_directory.as_os_str().is_empty() {
-            for (job, number) in plan.jobs.iter_mut().zip(jobs) {
-                let name = self.dwo_directory.join(format!("{}.dwo", number.task));
-                let files = &mut Arc::make_mut(&mut job.command).files;
-                files.split_dwarf_file = name.to_string_lossy().into_owned();
-                files.split_dwarf_output = files.split_dwarf_file.clone();
-            }
+        let plan = Plan::for_files(&files, self.is_whole, sources, &mut resolver);
+        let plan = plan.map_err(|error| error.to_string())?;
+        // lld wants an object of each module that it has read.
+        match plan.native.first() {
+            None => Ok(plan),
+            Some(native) => Err(format!(
+                "{}: lld read bitcode of this name, but the file is a native object; was it replaced during the link?",
+                native.module
+            )),
         }
-        Ok(plan)
     }
 }
 
@@ -196,15 +197,19 @@ impl llvm_build::Backends for Backends<'_> {
         })
     }
 
-    fn compile(&mut self, mut jobs: Vec<LinkJob>) -> Result<Vec<LinkObject>, String> {
+    fn compile(&mut self, jobs: Vec<LinkJob>) -> Result<Vec<LinkObject>, String> {
         let Settings { farm, sources, .. } = self.settings.take().ok_or("no backends have begun")?;
         let mut sources = match self.line.take() {
             Some(line) => sources.with_link(line),
             None => sources,
         };
         let directory = self.directory.path().ok_or("the directory of the link is gone")?;
-        let mut plan = self.plan(&mut sources, &jobs, &directory).map_err(|error| error.to_string())?;
-        hold(&mut plan, &mut jobs, directory.join("objects"))
+        let mut plan = self.plan(&mut sources, &jobs, &directory)?;
+        let mut asked = Asked::new(jobs, &directory);
+        if !self.dwo_directory.as_os_str().is_empty() {
+            split_dwarf(&mut plan, &mut asked, &self.dwo_directory);
+        }
+        hold(&mut plan, &mut asked, directory.join("objects"))
             .map_err(|error| format!("cannot write to {}: {error}", directory.display()))?;
         (self.listen)(&Told::Planned(&plan, &sources))?;
         // Jobs map what they read themselves, and of modules lld only needs the names of symbols from now on.
@@ -223,7 +228,7 @@ impl llvm_build::Backends for Backends<'_> {
             let failed: Vec<&str> = report.failed().map(|(_, module, _)| module).collect();
             return Err(failures(&failed, plan.jobs.len()));
         }
-        jobs.into_iter().zip(&plan.jobs).map(|(job, made)| object(job, made)).collect()
+        plan.jobs.iter().map(|job| object(asked.take(job), job)).collect()
     }
 
     fn finish(&mut self) {
@@ -231,11 +236,40 @@ impl llvm_build::Backends for Backends<'_> {
     }
 }
 
+/// What lld asks for, by the object that is to be made: a plan has an order of its own.
+struct Asked(HashMap<PathBuf, LinkJob>);
+
+impl Asked {
+    fn new(jobs: Vec<LinkJob>, directory: &Path) -> Self {
+        Self(jobs.into_iter().map(|job| (files(&job, directory).output, job)).collect())
+    }
+
+    /// What `job` of the plan is made for.
+    fn get(&mut self, job: &Job) -> &mut LinkJob {
+        self.0.get_mut(&job.output).expect("a plan has jobs that were asked for")
+    }
+
+    fn take(&mut self, job: &Job) -> LinkJob {
+        self.0.remove(&job.output).expect("a plan has jobs that were asked for, each once")
+    }
+}
+
+/// Gives each job of `plan` a file in `directory` for its debug information.
+fn split_dwarf(plan: &mut Plan, asked: &mut Asked, directory: &Path) {
+    for job in &mut plan.jobs {
+        let name = directory.join(format!("{}.dwo", asked.get(job).task));
+        let files = &mut Arc::make_mut(&mut job.command).files;
+        files.split_dwarf_file = name.to_string_lossy().into_owned();
+        files.split_dwarf_output = files.split_dwarf_file.clone();
+    }
+}
+
 /// Gives the jobs of `plan` their indexes, and a `spool` for their objects.
-fn hold(plan: &mut Plan, jobs: &mut [LinkJob], spool: PathBuf) -> io::Result<()> {
+fn hold(plan: &mut Plan, asked: &mut Asked, spool: PathBuf) -> io::Result<()> {
     let spool = Arc::new(Spool::create(spool)?);
-    for (job, asked) in plan.jobs.iter_mut().zip(jobs) {
-        job.held = Some(Arc::new(Held::new(mem::take(&mut asked.index), spool.clone())));
+    for job in &mut plan.jobs {
+        let index = mem::take(&mut asked.get(job).index);
+        job.held = Some(Arc::new(Held::new(index, spool.clone())));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 mod command;
 mod file_options;
 mod frame;
+pub(crate) mod inputs;
 mod link_line;
 mod origin;
 mod resolver;

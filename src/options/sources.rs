@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use llvm_build::{ModuleRecord, backend_flags, option_groups};
+use llvm_build::{ModuleFacts, ModuleRecord, backend_flags, option_groups};
 
 use super::source::compile_commands::Wanted;
 use super::source::{self, CompileCommands, Kept, SourceError};
@@ -198,7 +198,7 @@ impl Sources {
         }
         let known = found.is_some();
         let link_defaults = match &self.link {
-            Some(line) if !known => asked.link_defaults(line),
+            Some(line) if !known => asked.link_defaults(line)?,
             _ => None,
         };
         let (mut options, source) = match found {
@@ -337,38 +337,46 @@ impl Asked<'_> {
             },
             Source::CompileCommands(commands) => {
                 let wanted = Wanted { module, object: object.as_deref(), member: member.as_deref() };
-                let source_file = || self.record().map(|record| record.source_file.clone());
+                let source_file = || Ok(self.record()?.map(|record| record.source_file.clone()));
                 Ok(commands.command(wanted, source_file)?.map(Found::Kept))
             }
             Source::Recorded => {
-                let Some(record) = self.record() else { return Ok(None) };
+                let Some(record) = self.record()? else { return Ok(None) };
                 Ok(source::recorded::command(module, record)?.map(Found::Kept))
             }
-            Source::Rust => Ok(self.rust_options(wishes)),
+            Source::Rust => self.rust_options(wishes),
         }
     }
 
-    fn rust_options(&mut self, wishes: &[String]) -> Option<Found> {
+    fn rust_options(&mut self, wishes: &[String]) -> Result<Option<Found>, SourceError> {
         let module = self.named.module;
-        let facts = self.modules.reading().open(module).ok()?.facts().clone();
-        if !source::rust::is_rust(&facts.producer) {
-            return None;
-        }
-        let mut options = source::rust::options(&facts.triple, self.record()?);
+        let Some(facts) = self.facts().filter(|facts| source::rust::is_rust(&facts.producer)) else {
+            return Ok(None);
+        };
+        let Some(record) = self.record()? else { return Ok(None) };
+        let mut options = source::rust::options(&facts.triple, record);
         options.extend_from_slice(wishes);
-        Some(Found::Options(options, format!("rustc's defaults and what {module} says")))
+        Ok(Some(Found::Options(options, format!("rustc's defaults and what {module} says"))))
     }
 
-    fn link_defaults(&mut self, line: &LinkLine) -> Option<FileOptions> {
-        let triple = self.modules.reading().open(self.named.module).ok()?.facts().triple.clone();
-        Some(line.defaults(&triple, self.record()?))
+    fn link_defaults(&mut self, line: &LinkLine) -> Result<Option<FileOptions>, SourceError> {
+        let Some(facts) = self.facts() else { return Ok(None) };
+        Ok(self.record()?.map(|record| line.defaults(&facts.triple, record)))
     }
 
-    fn record(&mut self) -> Option<&ModuleRecord> {
+    fn facts(&self) -> Option<ModuleFacts> {
+        Some(self.modules.reading().open(self.named.module).ok()?.facts().clone())
+    }
+
+    /// What the module says of how it was made. Nothing of one that cannot be opened, because its job says why.
+    fn record(&mut self) -> Result<Option<&ModuleRecord>, SourceError> {
         if self.record.is_none() {
             let mut reading = self.modules.reading();
-            self.record = Some(reading.open(self.named.module).ok()?.record());
+            let Ok(opened) = reading.open(self.named.module) else { return Ok(None) };
+            let module = || self.named.module.to_owned();
+            self.record =
+                Some(opened.record().map_err(|error| SourceError::Record { module: module(), error })?);
         }
-        self.record.as_ref()
+        Ok(self.record.as_ref())
     }
 }

@@ -72,6 +72,30 @@ fn other_options_are_other_objects() {
     }
 }
 
+/// LLVM folds constants with the functions of the mathematical library, and another CPU has other variants of them.
+#[test]
+#[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
+fn a_cpu_with_other_variants_of_functions_has_its_own_objects() {
+    if !std::arch::is_x86_feature_detected!("fma") {
+        eprintln!("not tested: this CPU has the plainest variants only");
+        return;
+    }
+    let link = Link::new();
+    let of_cpu = |tunables: &str| {
+        let mut thinfarm = thinfarm();
+        thinfarm.current_dir(link.dir()).env("GLIBC_TUNABLES", tunables);
+        thinfarm.args(["backend", "--cache-dir", "cache", "--list", "list", "--", "-O2"]);
+        from_cache(&run(&mut thinfarm).succeeded())
+    };
+    for (tunables, hits) in [("", 0), ("glibc.cpu.hwcaps=-AVX2,-FMA", 0)] {
+        assert_eq!(of_cpu(tunables), hits, "{tunables}");
+        assert_eq!(of_cpu(tunables), 3, "{tunables}");
+    }
+    assert_eq!(of_cpu(""), 3);
+    // Only these count: the C library has variants as well.
+    assert_eq!(of_cpu("glibc.cpu.x86_rep_movsb_threshold=4096"), 3);
+}
+
 /// The same modules in other directories, and in archives at other places.
 #[test]
 fn places_do_not_count() {

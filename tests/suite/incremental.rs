@@ -119,6 +119,22 @@ fn options_and_the_files_they_name() {
     assert!(with(&profiled).stderr.contains("nothing to compile"));
     link.write("profile.txt", "shape:900:90\n 1: 90\n");
     assert!(with(&profiled).stderr.contains("3 objects"));
+    // LLVM has options of its own that name files; one that is missing is not an empty one.
+    let llvm = ["-O2", "-mllvm", "-fs-profile-file=flow.txt"];
+    let all = |compiled: &str, why: &str| assert!(with(&llvm).stderr.contains(compiled), "{why}");
+    all("3 objects", "an option more");
+    all("nothing to compile", "the file is missing still");
+    link.write("flow.txt", "");
+    all("3 objects", "it is empty");
+    all("nothing to compile", "the same");
+    link.write("flow.txt", "shape:900:90\n 1: 90\n");
+    all("3 objects", "it has other contents");
+    all("nothing to compile", "the same");
+    link.remove("flow.txt");
+    all("3 objects", "it is missing again");
+    std::fs::create_dir(link.path("flow.txt")).unwrap();
+    all("3 objects", "a directory");
+    all("3 objects", "what is in a directory is not known");
 }
 
 /// The kernel's configs.c is such a module: nothing but the assembler knows that a file is read.

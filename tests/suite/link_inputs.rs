@@ -123,3 +123,20 @@ fn three_thousand_inputs() {
     linkers.write("list", list);
     linkers.link(&["@list", "--lto-O0"]).same();
 }
+
+/// A file can have the very name that lld gives to a member of an archive, or replace the module while it is linked.
+#[test]
+fn a_module_that_is_a_native_object_to_us() {
+    let linkers = TwoLinkers::program();
+    linkers.tool("llvm-ar", &["rc", "lib.a", "area.o", "names.o"]);
+    linkers.compile_to("lib.a(area.o at 76)", "area.c", &["-O2", "-fPIC", "-fcommon"]);
+    let args = ["-shared", "main.o", "--whole-archive", "lib.a", "--no-whole-archive", "-o", "x.so"];
+    run(linkers.command(llvm_tool("ld.lld")).args(args)).succeeded();
+    let said = linkers.ours(&args);
+    // The objects of the other modules are not shifted into its place.
+    assert!(!said.is_success() && !linkers.path("x.so").exists(), "{said}");
+    assert!(
+        said.stderr.contains("lib.a(area.o at 76): lld read bitcode of this name, but the file is a native"),
+        "{said}"
+    );
+}

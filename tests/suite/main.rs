@@ -46,6 +46,8 @@ mod odd_inputs;
 mod own_options;
 mod peers_clang;
 mod precedence;
+#[cfg(not(feature = "dynamic-llvm"))]
+mod replaced;
 mod report;
 mod side_by_side;
 mod telling;

@@ -168,6 +168,8 @@ impl<'a> Permits<'a> {
                 drop(state);
                 park();
             }
+            // Decided on, so that a job that ends does not make another one next, for which there is no room yet.
+            queue.decide();
             let next = queue.peek();
             let leave = if matches!(next, Next::Job(_)) { state.leave() } else { None };
             state.shed();

@@ -316,10 +316,11 @@ impl<'a> Permits<'a> {
     /// Waits for leave to run the next job of `queue`, and takes it. `None` as soon as there is none to run,
     /// which is looked at again whenever a job has ended.
     pub(super) fn wait(&self, queue: &Queue) -> Option<(usize, Permit<'a>)> {
-        // One worker at a time, so that leave is for the very job that is next.
+        // One worker at a time, and the job is decided on before leave is asked for: jobs end in the meantime, after
+        // which another one, with another claim, could be next.
         let _asking = self.shared.asking.lock().unwrap_or_else(PoisonError::into_inner);
         let granted = queue
-            .next_claim()
+            .decide()
             .and_then(|claim| self.shared.ask(claim, || queue.peek() == Next::Nothing))
             .map(|grant| Permit { shared: self.shared, grant })
             .and_then(|permit| Some((queue.take()?, permit)));
@@ -390,6 +391,32 @@ mod tests {
         let permits = Permits::of(&ours).unwrap();
         drop(permits.wait(&queue(&[5, 5])).unwrap());
         assert_eq!(other.in_use().unwrap().cores, 0);
+    }
+
+    #[test]
+    fn a_job_claims_what_it_needs_whatever_ended_while_it_waited() {
+        let (_directory, ours, other) = share(Duration::ZERO);
+        let permits = Permits::of(&ours).unwrap();
+        // The second large job is next, but only when the first has ended.
+        let large = [(4.0, 90), (4.0, 80)];
+        let jobs: Vec<Prediction> = [&large[..], &[(1.0, 10); 30]]
+            .concat()
+            .into_iter()
+            .map(|(seconds, memory)| Prediction { seconds, memory })
+            .collect();
+        let queue = Queue::new(Schedule::new(&jobs, u64::MAX, 2));
+        let (first, permit) = permits.wait(&queue).unwrap();
+        assert_eq!(first, 0);
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| permits.wait(&queue).unwrap());
+            while ours.0.state().asked.is_none() {
+                thread::yield_now();
+            }
+            queue.ended(first);
+            drop(permit);
+            let (position, _permit) = waiting.join().unwrap();
+            assert_eq!(other.in_use().unwrap().memory, jobs[position].memory, "claimed for job {position}");
+        });
     }
 
     #[test]

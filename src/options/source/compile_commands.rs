@@ -186,14 +186,14 @@ impl CompileCommands {
     pub fn command(
         &self,
         wanted: Wanted<'_>,
-        source_file: impl FnOnce() -> Option<String>,
+        source_file: impl FnOnce() -> Result<Option<String>, SourceError>,
     ) -> Result<Option<Kept>, SourceError> {
         if let Some(object) = wanted.object
             && let Some(position) = self.by_output(object)
         {
             return Ok(self.kept(position));
         }
-        let Some(source_file) = source_file() else { return Ok(None) };
+        let Some(source_file) = source_file()? else { return Ok(None) };
         let compiling = self.by_source.get(&clean(&source_file)).map_or(&[][..], Vec::as_slice);
         let candidates: Vec<usize> =
             compiling.iter().copied().filter(|&position| self.may_have_made(position, wanted)).collect();
@@ -281,7 +281,7 @@ mod tests {
 
     fn args(database: &CompileCommands, object: &str, source: &str) -> Option<String> {
         let wanted = Wanted { module: object, object: Some(Path::new(object)), member: None };
-        let found = database.command(wanted, || Some(source.to_owned())).unwrap();
+        let found = database.command(wanted, || Ok(Some(source.to_owned()))).unwrap();
         found.map(|kept| kept.args.join(" "))
     }
 
@@ -312,7 +312,7 @@ mod tests {
         assert_eq!(args(&database, "/b/a.o", "a.c").unwrap(), "-O1 -c a.c");
         assert_eq!(args(&database, "/b/b.o", "/src/./b.c").unwrap(), "-O3 -c /src/b.c");
         let wanted = Wanted { module: "c.o", object: Some(Path::new("/b/c.o")), member: None };
-        let error = database.command(wanted, || Some("c.c".to_owned())).unwrap_err().to_string();
+        let error = database.command(wanted, || Ok(Some("c.c".to_owned()))).unwrap_err().to_string();
         assert!(error.contains("c.o") && error.contains("none in entry 4, none in entry 5"), "{error}");
     }
 
@@ -324,7 +324,7 @@ mod tests {
         )
         .unwrap();
         let wanted = Wanted { module: "l.a(a.pic.o at 8)", object: None, member: Some("a.pic.o") };
-        let found = database.command(wanted, || Some("a.c".to_owned())).unwrap().unwrap();
+        let found = database.command(wanted, || Ok(Some("a.c".to_owned()))).unwrap().unwrap();
         assert_eq!((found.args[0].as_str(), found.found_in.as_str()), ("-O2", "db, entry 2"));
     }
 
@@ -348,7 +348,7 @@ mod tests {
         let read = texts.iter().filter(|text| {
             let Ok(database) = parsed(text) else { return false };
             let wanted = Wanted { module: "a.o", object: None, member: Some("a.c.o") };
-            database.command(wanted, || Some("a.c".to_owned())).is_ok()
+            database.command(wanted, || Ok(Some("a.c".to_owned()))).is_ok()
         });
         assert!(read.count() > texts.len() / 20);
     }

@@ -13,7 +13,7 @@ pub mod shell;
 use std::io;
 use std::path::PathBuf;
 
-use llvm_build::CommandError;
+use llvm_build::{CommandError, OpenError};
 
 pub use compile_commands::CompileCommands;
 
@@ -83,6 +83,14 @@ pub enum SourceError {
         source_file: String,
         /// Their outputs.
         outputs: Vec<String>,
+    },
+    /// A module cannot be asked how it was made.
+    #[error("{module}: cannot read what it says of how it was made: {error}")]
+    Record {
+        /// The module id.
+        module: String,
+        /// Why.
+        error: OpenError,
     },
     /// ninja cannot be asked.
     #[error("cannot ask ninja: {0}")]
