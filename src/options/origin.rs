@@ -131,7 +131,7 @@ mod tests {
             let these = these.to_vec();
             move |left_out: &[Range<usize>]| these.iter().any(|flag| !left_out.contains(flag))
         };
-        assert_eq!(fewest(&flags, any_of(&[0..1, 3..4])), [3..4]);
+        assert_eq!(fewest(&flags, any_of(&[0..1, 3..4])), flags[2..3]);
         // Two that only work together, beside two of which one is enough.
         let both = |left_out: &[Range<usize>]| !left_out.contains(&(1..3)) && any_of(&[0..1, 4..5])(left_out);
         assert_eq!(fewest(&flags, both), [1..3, 4..5]);

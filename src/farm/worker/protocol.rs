@@ -39,6 +39,7 @@ pub(super) struct Request<'a> {
 
 /// What a worker says.
 #[derive(Debug, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "one at a time is made, sent and gone")]
 pub(super) enum Answer {
     /// Jobs can come.
     Ready,
