@@ -131,10 +131,12 @@ impl Child {
         if children.are_abandoned() {
             return Err(abandoned());
         }
-        let mut command = Command::new(program);
-        command.arg0("thinfarm").arg("worker").stdin(OwnedFd::from(theirs));
-        // Not under the lock, for it reads the program from a disk.
-        let process = command
+        // Not under the lock, for it reads the program from a disk. Its side of the channel is closed here with the
+        // command, or nobody would hear of its end.
+        let process = Command::new(program)
+            .arg0("thinfarm")
+            .arg("worker")
+            .stdin(OwnedFd::from(theirs))
             .spawn()
             .map_err(|error| Unready::Failed(format!("cannot be started: {}: {error}", program.display())))?;
         let child = Arc::new(Self {
