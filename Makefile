@@ -81,7 +81,7 @@ test-dynamic: setup
 test-kernel: build
 	$(CARGO) run --release --quiet -p thinfarm-kernel-test -- $(PARTS)
 
-# PARTS="cmake meson autotools rust rocksdb" runs some parts only. Sources and compiled modules are kept. Says which
+# PARTS="cmake meson autotools rust rocksdb rocksdb-tools" runs some parts only. Sources and compiled modules are kept. Says which
 # packages it needs.
 test-builds: build
 	$(CARGO) run --release --quiet -p thinfarm-builds-test -- $(PARTS)

@@ -41,6 +41,7 @@ const SOURCES: &[&str] = &[
 /// What takes the place of functions of LLVM, where LLVM is linked statically.
 const REPLACEMENTS: &[&str] = &[
     "cpp/asm_registers.cpp",
+    "cpp/debug_info.cpp",
     "cpp/pass_registry.cpp",
     "cpp/processor_features.cpp",
     "cpp/read_record.cpp",

@@ -55,7 +55,12 @@ const REPLACED: &[(&str, &[&str])] = &[
     // Of the registry everything, so that a function that a later LLVM adds is missed.
     (
         "LLVMCore",
-        &["_ZN4llvm12PassRegistry", "_ZNK4llvm12PassRegistry", "_ZN4llvm13AnalysisUsage15setPreservesCFG"],
+        &[
+            "_ZN4llvm12PassRegistry",
+            "_ZNK4llvm12PassRegistry",
+            "_ZN4llvm13AnalysisUsage15setPreservesCFG",
+            "_ZN4llvm16UpgradeDebugInfoERNS_6ModuleE",
+        ],
     ),
     (
         "LLVMMC",

@@ -77,7 +77,6 @@ class BackendResult;
 
 void initialize();
 rust::String set_llvm_args(rust::Slice<const rust::String> Args);
-void set_trust_debug_info(bool Trust);
 rust::String clang_version();
 
 void reset_thread_peak();
@@ -108,7 +107,7 @@ run_thin_backend(const BitcodeModule &Module,
                  std::unique_ptr<SummaryIndex> Index,
                  std::unique_ptr<ImportMap> Imports,
                  const CodegenOptions &Options, const JobFiles &Files,
-                 rust::Slice<const rust::String> Cc1);
+                 rust::Slice<const rust::String> Cc1, bool TrustDebugInfo);
 std::unique_ptr<BackendResult>
 run_clang_action(rust::Slice<const rust::String> Cc1,
                  rust::Slice<const uint8_t> Module, rust::Str Output,

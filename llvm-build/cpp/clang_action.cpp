@@ -43,7 +43,8 @@ static void runAction(rust::Slice<const rust::String> Cc1, rust::Slice<const uin
   llvm::raw_string_ostream OS(Result.Diagnostics);
   std::vector<std::string> Storage = strings(Cc1);
   std::vector<const char *> Argv;
-  for (const std::string &Arg : llvm::drop_begin(Storage))
+  // With `-cc1`, which clang's own program leaves there for what copies the command line.
+  for (const std::string &Arg : Storage)
     Argv.push_back(Arg.c_str());
 
   DiagnosticOptions ParseOpts;

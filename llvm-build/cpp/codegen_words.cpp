@@ -10,8 +10,12 @@
 #include "link.h"
 #include "llvm-build/src/bridge.rs.h"
 
+#include "llvm/ADT/MapVector.h"
+#include "llvm/CodeGen/CommandFlags.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/raw_ostream.h"
+
+#include <optional>
 
 using namespace llvm;
 
@@ -32,8 +36,29 @@ static void give(ArrayRef<std::string> Words) {
   }
 }
 
+// What `optionsOfFlags` was before any option was given.
+static std::optional<CodegenOptions> AtFirst;
+
+void rememberFlags() {
+  // Registers the options, once in a process; lld does when it begins.
+  static codegen::RegisterCodeGenFlags Registered;
+  AtFirst = optionsOfFlags();
+}
+
+// Whether an option was given that decides something, beside the processor that clang's driver names on every link.
+static bool anythingDiffers(CodegenOptions With) {
+  if (!AtFirst)
+    return true;
+  With.cpu = AtFirst->cpu;
+  return With != *AtFirst;
+}
+
 rust::Vec<CodegenWord> codegen_words(rust::Slice<const rust::String> Words) {
   std::vector<std::string> All = strings(Words);
+  auto NamesCpu = [](StringRef Word) { return Word.ltrim('-').starts_with("mcpu="); };
+  // Options are not touched without need: to take some back and give them again is not the same.
+  if (!anythingDiffers(optionsOfFlags()) && none_of(All, NamesCpu))
+    return {};
   MapVector<cl::Option *, std::vector<std::string>> ByOption;
   for (const std::string &Word : All)
     if (cl::Option *Option = optionOf(Word))

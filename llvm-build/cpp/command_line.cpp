@@ -66,8 +66,11 @@ void CommandLine::replaceValue(const Arg &A, StringRef Value) {
   StringRef Word = Argv[A.getIndex()];
   if (Old >= Word.begin() && Old <= Word.end())
     replaceWord(A, (Word.take_front(Old - Word.begin()) + Value).str());
-  else if (A.getIndex() + 1 < Argv.size())
+  else if (A.getIndex() + 1 < Argv.size() && Argv[A.getIndex() + 1] == Old)
     Argv[A.getIndex() + 1] = Saver.save(Value).data();
+  else
+    // A value that the option has without being given one.
+    replaceWord(A, (Word + "=" + Value).str());
 }
 
 void CommandLine::appendTo(BackendFlags &Flags) {

@@ -61,6 +61,7 @@ static bool isDropped(const Arg &A) {
       options::OPT_fprofile_list_EQ, options::OPT_fxray_always_instrument,
       options::OPT_fxray_never_instrument, options::OPT_fxray_attr_list,
       options::OPT_fmodules_embed_file_EQ, options::OPT_ivfsoverlay,
+      options::OPT_vfsoverlay,
       options::OPT__HASH_HASH_HASH};
   return is_contained(Dropped, Option.getID());
 }

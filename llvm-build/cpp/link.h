@@ -19,4 +19,7 @@ CodegenOptions optionsOfLink(const llvm::lto::Config &Conf);
 // The part of it that LLVM's options decide, as they are now, before lld has its own say.
 CodegenOptions optionsOfFlags();
 
+// To be called before lld reads its command line: see codegen_words.cpp.
+void rememberFlags();
+
 } // namespace thinfarm

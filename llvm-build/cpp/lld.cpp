@@ -107,9 +107,10 @@ static LinkConfig facts(const lto::Config &C, const ModuleSummaryIndex &Index,
   F.fatal_warnings = lld::errorHandler().fatalWarnings;
   F.no_warnings = lld::errorHandler().suppressWarnings;
   StringRef Option = onlyOwnBackends(C);
-  F.only_own_backends =
-      rust::String::lossy(Option.empty() ? pathThatIsNotText(Index) : Option.str());
-  if (!Option.empty())
+  std::string NotText = pathThatIsNotText(Index);
+  F.only_own_backends = rust::String::lossy(Option.empty() ? NotText : Option.str());
+  // --lto-emit-llvm is a hook.
+  if (NotText.empty() && (!Option.empty() || !notCacheable(C).empty()))
     for (const auto &Module : Index.modulePaths())
       F.modules.push_back(rust::String::lossy(Module.getKey().str()));
   return F;
@@ -309,6 +310,7 @@ bool link(rust::Slice<const Argument> Args, bool MayLend, LinkBackends &Backends
   if (MayLend)
     Storage.insert(Storage.begin() + 1, argumentForLending());
   Callbacks = &Backends;
+  rememberFlags();
   std::atexit([] {
     if (DirectoryInUse.empty())
       return;

@@ -66,6 +66,7 @@ static Named kind(const opt::Option &Option) {
       options::OPT_fprofile_use_EQ, options::OPT_fprofile_instr_use_EQ,
       options::OPT_fprofile_instrument_use_path_EQ, options::OPT_fprofile_sample_use_EQ,
       options::OPT_fprofile_remapping_file_EQ, options::OPT_fpass_plugin_EQ,
+      options::OPT_fcodegen_data_use_EQ,
       options::OPT_warning_suppression_mappings_EQ};
   unsigned ID = Option.getID();
   return is_contained(Places, ID)   ? Named::Place
@@ -76,7 +77,7 @@ static Named kind(const opt::Option &Option) {
 
 static NamedFile named(const Arg &A) {
   const opt::Option &Option = A.getOption();
-  // A profile without a name.
+  // Without a name.
   if (Option.matches(options::OPT_fprofile_instr_use))
     return {Named::Read, "", ""};
   if (A.getNumValues() != 1)
@@ -112,11 +113,19 @@ static SmallString<256> inDirectory(StringRef Path, StringRef Directory) {
   return Result;
 }
 
-// Whether the file of an option is there. Of a directory, clang takes a profile of a certain name.
+// The file that clang takes where the option names a directory or nothing; empty for most options.
+static StringRef usualName(const Arg &A) {
+  if (A.getOption().matches(options::OPT_fcodegen_data_use_EQ))
+    return "default.cgdata";
+  return isProfile(A) ? "default.profdata" : "";
+}
+
+// Whether the file of an option is there.
 static bool isThere(const Arg &A, StringRef Path) {
   SmallString<256> File(Path);
-  if (isProfile(A) && (File.empty() || sys::fs::is_directory(File)))
-    sys::path::append(File, "default.profdata");
+  StringRef Usual = usualName(A);
+  if (!Usual.empty() && (File.empty() || sys::fs::is_directory(File)))
+    sys::path::append(File, Usual);
   return sys::fs::exists(File);
 }
 
@@ -157,7 +166,7 @@ static void resolveFile(CommandLine &Line, const Arg &A, StringRef Directory, Ba
   if (What != Named::Place && !isThere(A, Absolute)) {
     if (What == Named::Read && !isReplaced(Line, A)) {
       if (Absolute.empty())
-        Absolute = "default.profdata";
+        Absolute = usualName(A);
       Flags.missing.push_back({rust::String::lossy(Line.written(A)),
                                rust::String::lossy(Absolute.data(), Absolute.size()),
                                readOnly(A)});
@@ -192,7 +201,7 @@ static bool relativeFiles(CommandLine &Line, SmallVectorImpl<StringRef> &Files) 
     else
       Matters |= !sys::path::is_absolute(Path);
     if (What != Named::Place && !sys::path::is_absolute(Path))
-      Files.push_back(Path.empty() ? "default.profdata" : Path);
+      Files.push_back(Path.empty() ? usualName(*A) : Path);
   }
   if (CommandLine *Forwarded = Line.forwarded())
     Matters |= relativeFiles(*Forwarded, Files);

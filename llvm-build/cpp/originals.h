@@ -14,6 +14,7 @@ class AnalysisUsage;
 class BitstreamCursor;
 class MCSubtargetInfo;
 class MVT;
+class Module;
 class PassInfo;
 class PassRegistry;
 class TargetLowering;
@@ -27,6 +28,7 @@ namespace thinfarm {
 // Each is in a file of replacements and does nothing. A linker takes a file from a library for what is missing by then,
 // and LLVM, which calls ours, comes later: GNU ld would not look at our files again.
 void linkAsmRegisters();
+void linkDebugInfo();
 void linkPassRegistry();
 void linkProcessorFeatures();
 void linkReadRecord();
@@ -63,6 +65,9 @@ const llvm::PassInfo *getPassInfo(const llvm::PassRegistry *, const void *Id)
 
 const llvm::PassInfo *getPassInfo(const llvm::PassRegistry *, llvm::StringRef Argument)
     asm("thinfarm_llvm_ZNK4llvm12PassRegistry11getPassInfoENS_9StringRefE");
+
+// No member.
+bool upgradeDebugInfo(llvm::Module &) asm("thinfarm_llvm_ZN4llvm16UpgradeDebugInfoERNS_6ModuleE");
 
 } // namespace original
 

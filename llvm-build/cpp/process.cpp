@@ -39,6 +39,7 @@ void initialize() {
   std::call_once(Once, [] {
 #ifdef THINFARM_STATIC_LLVM
     linkAsmRegisters();
+    linkDebugInfo();
     linkPassRegistry();
     linkProcessorFeatures();
     linkReadRecord();
@@ -107,14 +108,6 @@ rust::String set_llvm_args(rust::Slice<const rust::String> Args) {
   if (!cl::ParseCommandLineOptions(static_cast<int>(Argv.size()), Argv.data(), "", &OS))
     cl::ResetAllOptionOccurrences();
   return rust::String::lossy(Complaint);
-}
-
-void set_trust_debug_info(bool Trust) {
-  // LLVM has no function for it, only this option of lib/IR/AutoUpgrade.cpp.
-  auto Found = cl::getRegisteredOptions().find("disable-auto-upgrade-debug-info");
-  if (Found == cl::getRegisteredOptions().end())
-    report_fatal_error("this LLVM has no option -disable-auto-upgrade-debug-info");
-  static_cast<cl::opt<bool> *>(Found->second)->setValue(Trust);
 }
 
 rust::String clang_version() { return clang::getClangFullVersion(); }

@@ -7,6 +7,7 @@
 #include "asm_registers.h"
 #include "bridge.h"
 #include "clock.h"
+#include "debug_info.h"
 #include "diagnostics.h"
 #include "guard.h"
 #include "link.h"
@@ -310,13 +311,14 @@ static void runJob(const BitcodeModule &Module, const SummaryIndex &Index, Impor
 std::unique_ptr<BackendResult>
 run_thin_backend(const BitcodeModule &Module, std::unique_ptr<SummaryIndex> Index,
                  std::unique_ptr<ImportMap> Imports, const CodegenOptions &Options,
-                 const JobFiles &Files, rust::Slice<const rust::String> Cc1) {
+                 const JobFiles &Files, rust::Slice<const rust::String> Cc1, bool TrustDebugInfo) {
   auto Result = std::make_unique<BackendResult>();
   // Made outside the guarded call: after a crash the context is in an unknown state and is leaked.
   auto Context = std::make_unique<LLVMContext>();
   auto Handler = std::make_unique<BackendDiagnostics>(Module.Id, Cc1, *Result);
   BackendDiagnostics &Diagnostics = *Handler;
   AsmRegisters Registers;
+  TrustedDebugInfo Trust(TrustDebugInfo);
   // Remarks nobody asked for never reach the handler.
   Context->setDiagnosticHandler(std::move(Handler), /*RespectFilters=*/true);
   GuardOutcome Guard = runGuarded([&] {

@@ -100,6 +100,9 @@ impl Compiled {
 /// Compiles `module` as its `index` says, importing from `imports`, into memory. A `.dwo` goes to
 /// `files.split_dwarf_output`. `cc1` says which warnings are wanted.
 ///
+/// With `trust_debug_info` that of the modules is not verified as it is read, where LLVM is linked statically. That is for
+/// bitcode that this very LLVM wrote.
+///
 /// The calling thread needs a stack of 16 MB or more: LLVM recurses deeply.
 ///
 /// # Errors
@@ -115,13 +118,15 @@ pub fn compile_with_thin_backend<'a>(
     options: &CodegenOptions,
     files: &JobFiles,
     cc1: &Cc1,
+    trust_debug_info: bool,
 ) -> Result<Compiled, Failure> {
     assert!(module.facts().is_thin_lto && !index.is_empty(), "not a thin backend job");
     let mut map = ffi::new_import_map();
     for import in imports {
         map.pin_mut().add(import.raw());
     }
-    Compiled::of(ffi::run_thin_backend(module.raw(), index.raw, map, options, files, &cc1.0))
+    let raw = ffi::run_thin_backend(module.raw(), index.raw, map, options, files, &cc1.0, trust_debug_info);
+    Compiled::of(raw)
 }
 
 /// Runs `cc1` through clang's own code generation action, which reads and writes the files itself:

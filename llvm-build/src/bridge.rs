@@ -535,8 +535,6 @@ pub(crate) mod ffi {
 
         /// Applies `-mllvm` options; returns LLVM's complaint or an empty string.
         fn set_llvm_args(args: &[String]) -> String;
-        /// Whether debug info of bitcode is taken as valid instead of verified on load.
-        fn set_trust_debug_info(trust: bool);
         /// The commit or release of the linked clang, for example `Debian clang version 22.1.8`.
         fn clang_version() -> String;
 
@@ -583,6 +581,7 @@ pub(crate) mod ffi {
             options: &CodegenOptions,
             files: &JobFiles,
             cc1: &[String],
+            trust_debug_info: bool,
         ) -> UniquePtr<BackendResult>;
         fn run_clang_action(
             cc1: &[String],

@@ -296,24 +296,25 @@ mod tests {
 
     #[test]
     fn paths_are_those_of_the_directory() {
-        let directory = directory(&["p", "x/y", "l", "default.profdata", "r.txt"]);
+        let directory = directory(&["p", "x/y", "l", "default.profdata", "default.cgdata", "r.txt"]);
         let name = directory.path().to_str().unwrap();
         for (line, absolute) in [
-            ("-fprofile-sample-use=p", "-fprofile-sample-use=/d/p"),
-            ("-fprofile-use", "-fprofile-use=/d"),
-            ("-fprofile-use=x/y", "-fprofile-use=/d/x/y"),
-            ("-Ii -I j -I/k", "-I/d/i -I /d/j -I/k"),
-            ("-Xclang -internal-isystem -Xclang i", "-Xclang -internal-isystem -Xclang /d/i"),
-            ("-fbasic-block-sections=list=l", "-fbasic-block-sections=list=/d/l"),
+            ("-fprofile-sample-use=p", "-fprofile-sample-use=DIR/p"),
+            ("-fprofile-use", "-fprofile-use=DIR"),
+            ("-fprofile-use=x/y", "-fprofile-use=DIR/x/y"),
+            ("-fcodegen-data-use -O2", "-fcodegen-data-use=DIR/default.cgdata -O2"),
+            ("-Ii -I j -I/k", "-IDIR/i -I DIR/j -I/k"),
+            ("-Xclang -internal-isystem -Xclang i", "-Xclang -internal-isystem -Xclang DIR/i"),
+            ("-fbasic-block-sections=list=l", "-fbasic-block-sections=list=DIR/l"),
             ("-fbasic-block-sections=all", "-fbasic-block-sections=all"),
-            ("-mllvm -cgscc-inline-replay=r.txt", "-mllvm -cgscc-inline-replay=/d/r.txt"),
-            ("-foptimization-record-file=r.yaml", "-foptimization-record-file=/d/r.yaml"),
+            ("-mllvm -cgscc-inline-replay=r.txt", "-mllvm -cgscc-inline-replay=DIR/r.txt"),
+            ("-foptimization-record-file=r.yaml", "-foptimization-record-file=DIR/r.yaml"),
             (
                 "-fprofile-generate=run -fdebug-compilation-dir=x",
                 "-fprofile-generate=run -fdebug-compilation-dir=x",
             ),
         ] {
-            assert_eq!(flags_in(name, "clang", line), absolute.replace("/d", name));
+            assert_eq!(flags_in(name, "clang", line), absolute.replace("DIR", name));
         }
     }
 
@@ -336,6 +337,8 @@ mod tests {
             "-fauto-profile=gone",
             "-fprofile-remapping-file=gone",
             "-fbasic-block-sections=list=gone",
+            "-fcodegen-data-use",
+            "-fcodegen-data-use=gone",
             "-fpass-plugin=gone",
             "--config=./gone",
             "@gone",

@@ -41,15 +41,6 @@ pub fn set_llvm_args(args: &[String]) -> Result<(), String> {
     if complaint.is_empty() { Ok(()) } else { Err(complaint) }
 }
 
-/// Whether debug info in bitcode is trusted (`-disable-auto-upgrade-debug-info`) or verified when a
-/// module is loaded or imported from.
-///
-/// The setting belongs to the process; change it only while no job runs, and trust only bitcode
-/// that this very LLVM release wrote.
-pub fn set_trust_debug_info(trust: bool) {
-    ffi::set_trust_debug_info(trust);
-}
-
 /// The linked LLVM's version: major, minor, patch.
 pub fn llvm_version() -> (u32, u32, u32) {
     inkwell::support::get_llvm_version()

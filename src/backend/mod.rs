@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use blake3::Hash;
 use llvm_build::{
-    Compiled, Failure, Imports, Index, JobFiles, JobThread, LinkMessage, OpenError, Severity, StageTime,
-    StageTimes, ThreadPeak, compile_with_clang_action, compile_with_thin_backend,
+    Bitcode, Compiled, Failure, Imports, Index, JobFiles, JobThread, LinkMessage, OpenError, Severity,
+    StageTime, StageTimes, ThreadPeak, compile_with_clang_action, compile_with_thin_backend,
 };
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -289,6 +289,8 @@ fn compile(job: &Job, modules: &Modules) -> Result<Made, JobError> {
     let mut read = reading.opened();
     let module = read.next().expect("open() begins with the job's own module");
     let is_importing = module.facts().is_thin_lto && !index.is_empty() && !imports.skip;
+    // Of this job alone: what others read is not its business. clang's own action verifies.
+    let trusts_debug_info = reading.opened().all(is_of_this_llvm);
     let is_thin_backend = is_importing && options.clang_action_reason.is_empty();
     if is_importing && !is_thin_backend {
         check_imports_are_files(job, &reading)?;
@@ -302,7 +304,7 @@ fn compile(job: &Job, modules: &Modules) -> Result<Made, JobError> {
     let compiled = if is_thin_backend {
         let files = outputs.redirect(&job.command.files);
         let warning_flags = job.command.warning_flags();
-        compile_with_thin_backend(module, index, read, options, &files, warning_flags)
+        compile_with_thin_backend(module, index, read, options, &files, warning_flags, trusts_debug_info)
     } else {
         let cc1 = job.command.cc1()?;
         let contents = (!is_its_own_file(module)).then_some(module);
@@ -330,6 +332,11 @@ fn compile(job: &Job, modules: &Modules) -> Result<Made, JobError> {
     done.stages.import.cpu += opened.cpu;
     let object = if is_thin_backend { Object::Compiled(compiled) } else { Object::WrittenByClang };
     Ok(Made { done, object })
+}
+
+/// Whether this very LLVM wrote the module.
+fn is_of_this_llvm(module: &Bitcode) -> bool {
+    module.facts().producer.strip_prefix("LLVM") == Some(llvm_build::build_version())
 }
 
 /// Opens every module that `job` reads, its own first, and its index.

@@ -49,8 +49,6 @@ struct Inputs<'a> {
     version: u32,
     /// See [`super::build`].
     build: Hash,
-    /// LLVM takes debug information as it is; broken one would be left out otherwise.
-    trusts_debug_info: bool,
     /// The `-mllvm` options of the process are among them.
     options: &'a CodegenOptions,
     /// What CodeView debug information calls the object.
@@ -99,7 +97,6 @@ pub(super) struct Read {
 #[derive(Debug)]
 pub(super) struct Keys<'a> {
     build: Hash,
-    trusts_debug_info: bool,
     pub(super) modules: &'a Modules,
     sources: Memo<String, Option<Arc<Source>>>,
     files: Memo<String, Hash>,
@@ -107,9 +104,9 @@ pub(super) struct Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
-    pub(super) fn new(build: Hash, trusts_debug_info: bool, modules: &'a Modules) -> Self {
+    pub(super) fn new(build: Hash, modules: &'a Modules) -> Self {
         let (sources, files, diagnostics) = Default::default();
-        Self { build, trusts_debug_info, modules, sources, files, diagnostics }
+        Self { build, modules, sources, files, diagnostics }
     }
 
     /// The key of the object that `job` makes.
@@ -146,7 +143,6 @@ impl<'a> Keys<'a> {
         let inputs = Inputs {
             version: VERSION,
             build: self.build,
-            trusts_debug_info: self.trusts_debug_info,
             options,
             object_filename_for_debug,
             diagnostics: &self.diagnostics(job.command.warning_flags())?,
@@ -236,7 +232,6 @@ mod tests {
         let inputs = || Inputs {
             version: VERSION,
             build: hash("build"),
-            trusts_debug_info: true,
             options: &options,
             object_filename_for_debug: "",
             diagnostics: &diagnostics,
@@ -248,7 +243,6 @@ mod tests {
         let others = [
             Inputs { version: VERSION + 1, ..inputs() },
             Inputs { build: hash("another build"), ..inputs() },
-            Inputs { trusts_debug_info: false, ..inputs() },
             Inputs { options: &other_options, ..inputs() },
             Inputs { object_filename_for_debug: "a.o", ..inputs() },
             Inputs { diagnostics: &[], ..inputs() },

@@ -43,13 +43,8 @@ pub(crate) struct Wanted {
 
 impl<'a> Lookup<'a> {
     /// For jobs that read `modules`, and of which child workers that run `worker` may make some.
-    pub(crate) fn new(
-        cache: &'a Cache,
-        modules: &'a Modules,
-        trusts_debug_info: bool,
-        worker: Option<&Path>,
-    ) -> Self {
-        let keys = Keys::new(cache.build, trusts_debug_info, modules);
+    pub(crate) fn new(cache: &'a Cache, modules: &'a Modules, worker: Option<&Path>) -> Self {
+        let keys = Keys::new(cache.build, modules);
         Self {
             cache,
             keys,

@@ -97,14 +97,13 @@ impl Cache {
         self.policy.as_ref().map_or(Ok(()), |policy| self.store.prune(policy).map(drop))
     }
 
-    /// The key of the object that `job` makes. A run that trusts debug information does so because every module it
-    /// reads is this LLVM's own.
+    /// The key of the object that `job` makes.
     ///
     /// # Errors
     /// There is none, and the object is never in a cache.
-    pub fn key(&self, job: &Job, trusts_debug_info: bool) -> Result<Key, Uncacheable> {
+    pub fn key(&self, job: &Job) -> Result<Key, Uncacheable> {
         let modules = Modules::default();
-        Keys::new(self.build, trusts_debug_info, &modules).of(job).map(|(key, _)| key)
+        Keys::new(self.build, &modules).of(job).map(|(key, _)| key)
     }
 
     /// Where the objects are.

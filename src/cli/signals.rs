@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
 use crossbeam_channel::bounded;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -32,15 +32,17 @@ const LONGEST: Duration = Duration::from_secs(5);
 pub(super) fn watch(clear_up: impl FnOnce() + Send + 'static) {
     let clear_up = crash::watch(clear_up);
     let (ready, started) = bounded::<()>(0);
+    let ignored = ignored();
+    let signals = SIGNALS.into_iter().filter(move |signal| ignored >> (signal - 1) & 1 == 0);
     let watching = thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let Ok(mut signals) = Signals::new(SIGNALS) else { return };
+        let Ok(mut watched) = Signals::new(signals.clone()) else { return };
         let is_second = Arc::new(AtomicBool::new(false));
-        for signal in SIGNALS {
+        for signal in signals {
             // In the handler itself, so that nothing can be in its way.
             let _ = flag::register_conditional_default(signal, is_second.clone());
         }
         drop(ready);
-        if let Some(signal) = signals.forever().next() {
+        if let Some(signal) = watched.forever().next() {
             end_soon(signal, &is_second);
             clear_up();
             // The parent sees that a signal ended the process, as `make` and shells expect.
@@ -51,6 +53,13 @@ pub(super) fn watch(clear_up: impl FnOnce() + Send + 'static) {
         // It never says anything: it has begun to watch when it drops its side, or has given up.
         let _ = started.recv();
     }
+}
+
+/// The signals that whoever started this process wants it not to mind, as `nohup` does: the lowest bit is signal 1.
+fn ignored() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 /// Lets further signals end the process, and ends it by `signal` itself in the end.

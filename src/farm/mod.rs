@@ -222,14 +222,12 @@ impl Farm {
         let threads =
             NonZero::new(plan.jobs.len()).map_or(NonZero::<usize>::MIN, |jobs| jobs.min(self.threads));
         let children_may = self.worker_program.is_some();
-        let turn = process::take_turn(plan, &modules, self.threads_without_leave(), children_may)?;
+        let turn = process::take_turn(plan, children_may)?;
         let permits = Permits::of(self.jobserver.as_ref(), self.machine.as_ref());
-        let workers = self
-            .worker_program
-            .as_deref()
-            .map(|program| Workers::new(plan, program, turn.trusts_debug_info, &self.children));
+        let workers =
+            self.worker_program.as_deref().map(|program| Workers::new(plan, program, &self.children));
 
-        let (cached, mut reports) = match self.lookup(&modules, &turn) {
+        let (cached, mut reports) = match self.lookup(&modules) {
             Some(lookup) => {
                 let (cached, found) = Cached::look_up(lookup, plan, self.threads_without_leave(), start);
                 (Some(cached), found)
@@ -304,9 +302,9 @@ impl Farm {
 }
 
 impl Farm {
-    fn lookup<'a>(&'a self, modules: &'a Modules, turn: &Turn) -> Option<Lookup<'a>> {
+    fn lookup<'a>(&'a self, modules: &'a Modules) -> Option<Lookup<'a>> {
         let cache = self.cache.as_ref()?;
-        Some(Lookup::new(cache, modules, turn.trusts_debug_info, self.worker_program.as_deref()))
+        Some(Lookup::new(cache, modules, self.worker_program.as_deref()))
     }
 }
 

@@ -1,12 +1,8 @@
 //! What the jobs of a run share because LLVM keeps it once per process.
 
 use std::collections::HashMap;
-use std::num::NonZero;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::backend;
-use crate::input::Modules;
-use crate::parallel;
 use crate::plan::{Job, Plan};
 
 /// Why a plan cannot run in this process at all.
@@ -49,8 +45,6 @@ fn known_llvm_args() -> LlvmArgs {
 /// The right to run jobs: one run at a time.
 pub(super) struct Turn {
     known: LlvmArgs,
-    /// Whether debug information of every module is known to be valid.
-    pub(super) trusts_debug_info: bool,
 }
 
 impl Turn {
@@ -62,12 +56,7 @@ impl Turn {
 
 /// Waits for other runs to end and gives LLVM options of this one: those that most jobs have, unless this
 /// process has some already. `children` may take jobs with others.
-pub(super) fn take_turn(
-    plan: &Plan,
-    modules: &Modules,
-    threads: NonZero<usize>,
-    children: bool,
-) -> Result<Turn, FarmError> {
+pub(super) fn take_turn(plan: &Plan, children: bool) -> Result<Turn, FarmError> {
     let mut known = known_llvm_args();
     let own = known.as_deref().unwrap_or_else(|| most_common_llvm_args(plan));
     let (ours, others): (Vec<&Job>, Vec<&Job>) = plan.jobs.iter().partition(|job| job.llvm_args() == own);
@@ -83,9 +72,7 @@ pub(super) fn take_turn(
     if known.is_none() {
         *known = Some(give_llvm(own)?);
     }
-    let trusts_debug_info = is_trustworthy(plan, modules, threads);
-    llvm_build::set_trust_debug_info(trusts_debug_info);
-    Ok(Turn { known, trusts_debug_info })
+    Ok(Turn { known })
 }
 
 /// Says which `-mllvm` options this process has already, because somebody else gave them to LLVM: lld, when it
@@ -117,27 +104,4 @@ fn most_common_llvm_args(plan: &Plan) -> &[String] {
     }
     // Of several maxima the last one is taken.
     plan.jobs.iter().rev().map(Job::llvm_args).max_by_key(|args| counts[args]).unwrap_or_default()
-}
-
-/// Whether every module that the jobs read was written by this very LLVM, so that its debug info
-/// need not be verified. Opens the modules, which the jobs need anyway.
-fn is_trustworthy(plan: &Plan, modules: &Modules, threads: NonZero<usize>) -> bool {
-    let ours = format!("LLVM{}", llvm_build::build_version());
-    // Verification leaves a trace in the bitcode that clang's action writes (a kind of metadata that
-    // only the verifier asks for), though none in an object.
-    if plan.jobs.iter().any(|job| !job.command.codegen().clang_action_reason.is_empty()) {
-        return false;
-    }
-    // What cannot be opened is not compiled; its job says why.
-    let is_ours = |job: &Job| {
-        let mut reading = modules.reading();
-        // In a whole link imports come from modules of the plan only, which are all looked at.
-        let opened = if plan.whole_link {
-            reading.open(&job.module).is_ok()
-        } else {
-            backend::open(job, &mut reading).is_ok()
-        };
-        opened && reading.opened().all(|module| module.facts().producer == ours)
-    };
-    parallel::map(threads, &plan.jobs, |_, job| is_ours(job)).into_iter().all(|is_ours| is_ours)
 }

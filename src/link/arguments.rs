@@ -240,6 +240,42 @@ mod tests {
     }
 
     #[test]
+    fn what_lld_writes_and_how_it_speaks() {
+        for (args, output) in [
+            (&["x.o"][..], "a.out"),
+            (&["-o", "p", "x.o"], "p"),
+            (&["-op", "-orphan-handling=place"], "p"),
+            (&["-o", "p", "--output=q"], "q"),
+            (&["--output", "q", "-O2", "-optimize-bb-jumps"], "q"),
+            (&["-o"], "a.out"),
+        ] {
+            assert_eq!(sorted(args).output(), Path::new(output), "{args:?}");
+        }
+        assert_eq!(sorted(&["x.o"]).has_colours(), None);
+        assert_eq!(sorted(&["--color-diagnostics", "-color-diagnostics=never"]).has_colours(), Some(false));
+        assert_eq!(sorted(&["--no-color-diagnostics", "--color-diagnostics"]).has_colours(), Some(true));
+        assert_eq!(sorted(&["--color-diagnostics", "--color-diagnostics=auto"]).has_colours(), None);
+        assert!(sorted(&["-w"]).has_no_warnings() && !sorted(&["-wrap", "-W"]).has_no_warnings());
+        assert_eq!(sorted(&["-m", "i386pep"]).mingw_target(), Some("i386pep"));
+        // lld's driver looks at the first only.
+        assert_eq!(sorted(&["-m", "elf_x86_64", "-m", "i386pep"]).mingw_target(), None);
+        assert_eq!(sorted(&["-mi386pep", "-m"]).mingw_target(), None);
+    }
+
+    #[test]
+    fn options_are_named_as_they_were_given() {
+        let args = sorted(&["-mllvm", "-a=1", "--mllvm=-b", "-plugin-opt=-c", "--lto-O1", "-plugin-opt=O3"]);
+        for (word, spelling) in
+            [("-a=1", "-mllvm -a=1"), ("-b", "--mllvm=-b"), ("-c", "-plugin-opt=-c"), ("-x", "-x")]
+        {
+            assert_eq!(args.spelling(word), spelling);
+        }
+        assert_eq!(args.last_that_begins("lto-O").as_deref(), Some("--lto-O1"));
+        assert_eq!(args.last_that_begins("lto-CGO"), None);
+        assert!(args.has("lto-O1") && !args.has("lto-O"));
+    }
+
+    #[test]
     fn llvm_ir_is_asked_for_in_several_ways() {
         for args in [
             &["--lto-emit-llvm"][..],

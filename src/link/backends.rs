@@ -163,7 +163,7 @@ impl llvm_build::Backends for Backends<'_> {
             if self.args.emits_llvm() { "--lto-emit-llvm" } else { config.only_own_backends.as_str() };
         if !reason.is_empty() {
             let sources = self.settings.as_mut().map(|settings| &mut settings.sources);
-            // Where modules cannot be asked, they may have options.
+            // Where modules cannot be named, they may have options.
             let loses_options = config.modules.is_empty()
                 || sources.is_some_and(|sources| config.modules.iter().any(|module| sources.knows(module)));
             (self.listen)(&Told::LeftToLlvm { reason, loses_options })?;

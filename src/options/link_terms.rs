@@ -84,6 +84,7 @@ impl LinkTerms {
                     cc1.push("-fprofile-instrument=none".to_owned());
                 }
                 if decided == "use" {
+                    cc1.push("-fprofile-instrument-use=csllvm".to_owned());
                     cc1.push(format!("-fprofile-instrument-use-path={}", link.cs_profile_path));
                 }
             }

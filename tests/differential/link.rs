@@ -119,26 +119,15 @@ impl Link {
 
     /// The linker's arguments.
     pub fn args(&self, program: &Program, all: &AllSurroundings) -> Vec<String> {
-        // With more threads lld's messages come in an order that changes from link to link.
-        let mut args = vec!["--threads=1".to_owned()];
-        let surroundings = match program.entry {
-            Entry::Main => all.of(self.output),
-            Entry::Start => None,
-        };
-        match surroundings {
-            Some(surroundings) => args.extend_from_slice(&surroundings.before),
-            None => args.extend(self.output.args().iter().map(|&arg| arg.to_owned())),
-        }
-        args.extend(["-o".to_owned(), format!("{OUT}/{}", Self::NAME)]);
-        args.extend(program.symbol_options());
+        let mut words = program.symbol_options();
         for choice in &self.options {
-            args.extend_from_slice(&choice.args);
+            words.extend_from_slice(&choice.args);
         }
-        args.extend(program.inputs(self.output.takes_shared_libraries()));
-        if let Some(surroundings) = surroundings {
-            args.extend_from_slice(&surroundings.after);
+        words.extend(program.inputs(self.output.takes_shared_libraries()));
+        match program.entry {
+            Entry::Main => all.around(self.output, &words),
+            Entry::Start => Surroundings::none(self.output).around(&words),
         }
-        args
     }
 
     /// The same link, made whatever is wrong with it, so that what is refused can be compared, too.
@@ -162,12 +151,30 @@ impl AllSurroundings {
         Ok(AllSurroundings(found.into_iter().collect::<Result<_>>()?))
     }
 
-    fn of(&self, output: Output) -> Option<&Surroundings> {
-        self.0.iter().find(|(of, _)| *of == output).map(|(_, surroundings)| surroundings)
+    /// The arguments of a link of `words` by a C compiler. Shared libraries and objects have no start files.
+    pub fn around(&self, output: Output, words: &[String]) -> Vec<String> {
+        match self.0.iter().find(|(of, _)| *of == output) {
+            Some((_, surroundings)) => surroundings.around(words),
+            None => Surroundings::none(output).around(words),
+        }
     }
 }
 
 impl Surroundings {
+    /// Only what says which output it is.
+    fn none(output: Output) -> Self {
+        let before = output.args().iter().map(|&arg| arg.to_owned()).collect();
+        Surroundings { before, after: Vec::new() }
+    }
+
+    /// The arguments of a link of `words`.
+    fn around(&self, words: &[String]) -> Vec<String> {
+        // With more threads lld's messages come in an order that changes from link to link.
+        let first = ["--threads=1".to_owned()];
+        let output = ["-o".to_owned(), format!("{OUT}/{}", Link::NAME)];
+        [&first[..], &self.before, &output, words, &self.after].concat()
+    }
+
     /// What clang puts around the inputs of a link with `flag`.
     fn ask(tools: &Toolchain, flag: &str) -> Result<Self> {
         const INPUTS: &str = "--the-inputs";

@@ -12,6 +12,7 @@ mod link;
 mod linkers;
 mod matrix;
 mod program;
+mod programs;
 mod random;
 mod seeds;
 mod shrink;
@@ -45,12 +46,17 @@ struct Tally {
     linked: AtomicUsize,
     refused: AtomicUsize,
     ran: AtomicUsize,
+    died: AtomicUsize,
 }
 
 impl Tally {
     fn add(&self, linked: usize, refused: usize) {
         self.linked.fetch_add(linked, Ordering::Relaxed);
         self.refused.fetch_add(refused, Ordering::Relaxed);
+    }
+
+    fn died(&self) {
+        self.died.fetch_add(1, Ordering::Relaxed);
     }
 
     fn ran(&self) {
@@ -61,10 +67,12 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
-        let (linked, refused, ran) = (count(&self.linked), count(&self.refused), count(&self.ran));
+        let (linked, refused) = (count(&self.linked), count(&self.refused));
+        let (ran, died) = (count(&self.ran), count(&self.died));
         write!(
             f,
-            "{linked} links are ld.lld's to the byte, of which {ran} ran; {refused} are refused in its words"
+            "{linked} links are ld.lld's to the byte, of which {ran} ran; {refused} are refused in its words; \
+             {died} kill both"
         )
     }
 }
@@ -147,6 +155,11 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
                 remove(&dir)
             }));
         }
+    }
+    for subject in programs::Subject::ALL {
+        let check = move |suite: &Suite| programs::check(suite, subject);
+        let program = trial(suite, format!("program: {subject:?}"), check);
+        trials.push(program.with_ignored_flag(subject.is_large()));
     }
     for part in 0..PARTS {
         let of_part = part * SEEDS_PER_PART..(part + 1) * SEEDS_PER_PART;

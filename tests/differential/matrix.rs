@@ -331,6 +331,7 @@ fn compare(
     match &agreed {
         Agreed::Linked => counted.linked += 1,
         Agreed::Refused => counted.refused += 1,
+        Agreed::Died => bail!("lld dies of it"),
     }
     Ok(agreed)
 }

@@ -39,6 +39,9 @@ impl User {
     }
 }
 
+/// Options under which code that follows its own options is the code of lld's default ones.
+const RECORDED: [&str; 4] = ["-O2", "-ffunction-sections", "-fdata-sections", "-frecord-command-line"];
+
 struct Dice(Rng);
 
 impl Dice {
@@ -58,6 +61,10 @@ impl Dice {
     fn program(&mut self) -> Program {
         let mode = self.one(&["-fPIE", "-fPIE", "-fPIC", "-fno-pic"]);
         let mut flags = vec![mode.to_owned(), "-fcommon".to_owned()];
+        let recorded = mode != "-fno-pic" && self.chance(12);
+        if recorded {
+            flags.extend(RECORDED.map(str::to_owned));
+        }
         let of_all: [(u32, &[&str]); 6] = [
             (8, &["-fwhole-program-vtables", "-fsplit-lto-unit"]),
             (5, &["-fsplit-lto-unit"]),
@@ -67,12 +74,12 @@ impl Dice {
             (3, &["-fvisibility=protected"]),
         ];
         for (percent, words) in of_all {
-            if self.chance(percent) {
+            if self.chance(percent) && !recorded {
                 flags.extend(words.iter().map(|&word| word.to_owned()));
             }
         }
         let count = 2 + self.below(3);
-        let modules = (0..count).map(|number| self.module(number)).collect();
+        let modules = (0..count).map(|number| self.module(number, recorded)).collect();
         let mut program = Program { entry: Entry::Main, flags, modules, symbols: Vec::new() };
         for number in 0..3 + self.below(10) {
             let symbol = self.symbol(number, &program);
@@ -88,10 +95,13 @@ impl Dice {
         program
     }
 
-    fn module(&mut self, number: usize) -> Module {
+    fn module(&mut self, number: usize, recorded: bool) -> Module {
         let mut module = Module { cxx: self.chance(35), ..Module::thin() };
-        module.flags.push(self.one(&["-O2", "-O2", "-O2", "-O1", "-O3", "-Os", "-O0"]).to_owned());
-        if self.chance(10) {
+        let level = self.one(&["-O2", "-O2", "-O2", "-O1", "-O3", "-Os", "-O0"]);
+        if !recorded {
+            module.flags.push(level.to_owned());
+        }
+        if self.chance(10) && !recorded {
             module.flags.push(self.one(&["-fPIE", "-fPIC", "-fno-pic"]).to_owned());
         }
         if number > 0 {
@@ -136,7 +146,7 @@ impl Dice {
             (3, "-fcf-protection"),
         ];
         for (percent, flag) in own {
-            if self.chance(percent) && (number > 0 || flag != "-fvisibility=hidden") {
+            if self.chance(percent) && !recorded && (number > 0 || flag != "-fvisibility=hidden") {
                 module.flags.push(flag.to_owned());
             }
         }
@@ -228,7 +238,9 @@ impl Dice {
 
     fn link(&mut self, program: &Program) -> Link {
         let is_pic = program.flags.iter().any(|flag| flag == "-fPIC");
+        let recorded = program.flags.iter().any(|flag| flag == "-frecord-command-line");
         let outputs: &[Output] = match is_pic || self.chance(15) {
+            _ if recorded => &[Output::Pie, Output::Pie, Output::StaticPie, Output::Relocatable],
             true => &Output::ALL,
             false => &[Output::Pie, Output::Pie, Output::StaticPie, Output::NoPie, Output::Relocatable],
         };
@@ -236,16 +248,20 @@ impl Dice {
         for options in OPTIONS {
             let is_against_r =
                 ["--icf", "--gdb-index", "--export-dynamic"].iter().any(|word| options.contains(word));
+            let is_of_code = options.contains("--lto-unique");
+            if recorded && is_of_code {
+                continue;
+            }
             if self.chance(if is_against_r && link.output == Output::Relocatable { 1 } else { 4 }) {
                 let words: Vec<&str> = options.split_whitespace().collect();
                 link.options.push(Choice::of(&words));
             }
         }
-        if self.chance(25) {
+        if self.chance(25) && !recorded {
             let level = self.below(4);
             link.options.push(Choice::of(&[&*format!("--lto-O{level}")]));
         }
-        if self.chance(15) {
+        if self.chance(15) && !recorded {
             let level = self.below(4);
             link.options.push(Choice::of(&[&*format!("--lto-CGO{level}")]));
         }

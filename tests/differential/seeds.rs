@@ -47,6 +47,7 @@ fn compare(suite: &Suite, dir: &Path, program: &Program, link: &Link) -> Result<
     let runs = link.runs(program);
     let linked = |link: &Link| suite.linkers.compare(dir, &link.args(program, &suite.surroundings), runs);
     match linked(link)? {
+        Agreed::Died => suite.tally.died(),
         Agreed::Linked => suite.tally.add(1, 0),
         Agreed::Refused => {
             suite.tally.add(0, 1);

@@ -186,3 +186,22 @@ fn a_disk_that_hangs_does_not_hold_the_clearing_up() {
     let left = [temporaries(&link, "names"), temporaries(&link, "long")].concat();
     assert!(left.is_empty(), "{left:?}");
 }
+
+/// `nohup` ignores a signal for the programs it starts.
+#[test]
+fn what_is_ignored_stays_ignored() {
+    let link = Link::new();
+    compile_long(&link, 300);
+    link.write("list", "long.o\n");
+    let mut shell = link.command("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(thinfarm().get_program());
+    shell.args(["backend", "--list", "list", "--", "-O2"]).stdin(Stdio::null()).stderr(Stdio::null());
+    let child = shell.spawn().expect("a shell");
+    while temporaries(&link, "long").is_empty() {
+        sleep(Duration::from_millis(10));
+    }
+    send(&child, Signal::SIGHUP);
+    let status = wait_until(child, Instant::now() + Duration::from_secs(120)).expect("the end of the run");
+    assert!(status.success(), "{status}");
+    assert!(link.path(&format!("long{NATIVE}")).exists());
+}

@@ -51,13 +51,7 @@ fn backends_that_fail_are_all_told() {
     }
     linkers.write("lib.so", "what was there before");
     let failed = linkers.link(&library(&["first.o", "second.o"]));
-    let failed = failed.fails(&[
-        "first.o",
-        "second.o",
-        "nosuch_first",
-        "nosuch_second",
-        "2 of 5 ThinLTO backends failed: first.o, second.o",
-    ]);
+    let failed = failed.fails(&["first.o", "second.o", "nosuch_first", "nosuch_second"]);
     for good in OBJECTS {
         assert!(!failed.ours.said.stderr.contains(good), "{good} is blamed: {}", failed.ours.said);
     }
@@ -65,7 +59,7 @@ fn backends_that_fail_are_all_told() {
     let fast = ["first.o", "second.o", "--thinfarm-fail-fast", "--thinfarm-jobs=1"];
     let said = linkers.ours(&library(&fast));
     assert_eq!(said.code, Some(1), "{said}");
-    assert!(said.stderr.contains("1 of 5 ThinLTO backends failed"), "{said}");
+    assert_eq!(said.stderr.matches("error: ").count(), 1, "{said}");
     linkers.leaves_nothing();
 }
 

@@ -137,12 +137,17 @@ fn what_only_llds_own_backends_know_goes_to_them() {
     }
     // All modules are written to the one output, so there is one.
     for option in ["--lto-emit-llvm", "-plugin-opt=emit-llvm"] {
-        let linked = linkers.link(&["area.o", option, "-shared", "-o", "area.bc"]).same_files();
-        assert!(linked.file("area.bc").starts_with(b"BC"));
-        linked.says("--lto-emit-llvm");
+        let args = ["area.o", option, "-shared", "-o", "area.bc"];
+        assert!(linkers.link(&args).same().file("area.bc").starts_with(b"BC"));
+        of_their_own.link(&args).same_files().says("--lto-emit-llvm");
     }
-    let both = linkers.link(&["area.o", "--lto-emit-llvm", "--save-temps", "-shared", "-o", "area.bc"]);
-    both.same_files().says("--lto-emit-llvm");
+    let both = ["area.o", "--lto-emit-llvm", "--save-temps", "-shared", "-o", "area.bc"];
+    linkers.link(&both).same();
+    of_their_own.link(&both).same_files().says("--lto-emit-llvm");
+    // Who asks for more than a link hears that there is none of it.
+    let said = linkers
+        .ours(&[&library(&["--lto-emit-asm"])[..], &["--thinfarm-profile=p.json".to_owned()]].concat());
+    assert!(said.succeeded().stderr.contains("nothing is measured"));
 }
 
 #[test]

@@ -10,17 +10,18 @@ use nix::unistd::geteuid;
 use crate::fixture::{Said, run};
 use crate::two_linkers::{OBJECTS, THIN, TwoLinkers};
 
-const RECORDED: &str = "-frecord-command-line";
+/// A module's own options that take another process.
+const WITH_WORKER: [&str; 3] = ["-frecord-command-line", "-mllvm", "-align-all-functions=5"];
 
-/// What a module may need beside LLVM's backend in this process.
-const KINDS: [(&str, &[&str]); 3] = [
-    ("nothing", &[]),
-    ("a child worker", &[RECORDED, "-mllvm", "-align-all-functions=5"]),
-    // Which has files of its own.
-    ("clang's own action", &[RECORDED, "-fsave-optimization-record", "-foptimization-record-file=remarks"]),
+/// What a link may need beside LLVM's backends in this process: options of a module, and of the link.
+const KINDS: [(&str, &[&str], &[&str]); 3] = [
+    ("nothing", &[], &[]),
+    ("a child worker", &WITH_WORKER, &[]),
+    // Which only knows files.
+    ("clang", &[], &["--thinfarm-verify-with=clang"]),
 ];
 
-/// The program with one module that needs more, and in `want.so` what is linked of it where nothing is amiss.
+/// The program with one module that has more options, and in `want.so` what is linked of it where nothing is amiss.
 fn library(more: &[&str]) -> TwoLinkers {
     let linkers = TwoLinkers::program();
     linkers.compile("area.c", &[&THIN[..], more].concat());
@@ -34,12 +35,12 @@ fn linker(linkers: &TwoLinkers, output: &str) -> Command {
     linker
 }
 
-/// Runs `script`, in which `"$@"` links `lib.so`, in a place with file systems of its own.
-fn in_sandbox(linkers: &TwoLinkers, script: &str) -> Said {
+/// Runs `script`, in which `"$@"` links `lib.so` with `options`, in a place with file systems of its own.
+fn in_sandbox(linkers: &TwoLinkers, options: &[&str], script: &str) -> Said {
     let linker = linker(linkers, "lib.so");
     let mut unshare = linkers.command("unshare");
     unshare.args(["--user", "--map-root-user", "--mount", "sh", "-ec", script, "sh"]);
-    run(unshare.arg(linker.get_program()).args(linker.get_args()))
+    run(unshare.arg(linker.get_program()).args(linker.get_args()).args(options))
 }
 
 /// Panics unless the library was linked as anywhere else, and nothing else is left.
@@ -56,7 +57,7 @@ fn is_linked(linkers: &TwoLinkers, said: Said, told: &str) {
 
 #[test]
 fn need_no_directory_for_temporaries() {
-    for (kind, more) in KINDS {
+    for (kind, more, options) in KINDS {
         let linkers = library(more);
         fs::create_dir(linkers.path("tmp")).unwrap();
         for (place, script) in [
@@ -64,7 +65,7 @@ fn need_no_directory_for_temporaries() {
             ("read-only", "mount -t tmpfs -o ro none tmp; TMPDIR=$PWD/tmp"),
             ("full", "mount -t tmpfs -o size=4k none tmp; head -c 4096 /dev/zero > tmp/x; TMPDIR=$PWD/tmp"),
         ] {
-            let said = in_sandbox(&linkers, &format!("{script}; export TMPDIR; exec \"$@\""));
+            let said = in_sandbox(&linkers, options, &format!("{script}; export TMPDIR; exec \"$@\""));
             is_linked(&linkers, said, &format!("{kind}, TMPDIR is {place}"));
         }
     }
@@ -72,9 +73,9 @@ fn need_no_directory_for_temporaries() {
 
 #[test]
 fn need_no_proc() {
-    for (kind, more) in KINDS {
+    for (kind, more, _) in &KINDS[..2] {
         let linkers = library(more);
-        let said = in_sandbox(&linkers, "mount -t tmpfs none /proc; exec \"$@\"");
+        let said = in_sandbox(&linkers, &[], "mount -t tmpfs none /proc; exec \"$@\"");
         is_linked(&linkers, said, kind);
     }
 }
@@ -84,13 +85,12 @@ fn need_no_proc() {
 fn need_no_large_files() {
     let linkers = TwoLinkers::new();
     for module in ["a", "b"] {
-        let function = |n| format!("int {module}{n}(int x) {{ return x * {n} + 1; }}\n");
-        let text: String = (0..1500).map(function).collect();
-        linkers.add(
-            &format!("{module}.c"),
-            &text,
-            &["-g", "-O2", "-fPIC", "-fvisibility=hidden", "-flto=thin"],
+        // As debug information is, which the library is stripped of.
+        let text = format!(
+            "asm(\".section .debug_much,\\\"\\\",@progbits; .zero 200000; .previous\");\n\
+             int {module}(int x) {{ return x + 1; }}\n"
         );
+        linkers.add(&format!("{module}.c"), &text, &THIN);
     }
     for limit in ["unlimited", "128"] {
         let both = linkers.both(|linker| {
@@ -108,7 +108,7 @@ fn need_no_large_files() {
 /// With room for two more, of which a child worker is one: lld ends there with an error of LLVM's.
 #[test]
 fn need_no_threads() {
-    for (kind, more) in [KINDS[0], KINDS[1]] {
+    for (kind, more, _) in &KINDS[..2] {
         let linkers = library(more);
         let linker = linker(&linkers, "lib.so");
         // The limit is of all processes of a user, and root has none.
@@ -135,11 +135,17 @@ fn need_no_threads() {
     }
 }
 
-/// A file descriptor is not what a link of many modules runs out of.
+/// Sharing the machine takes an open file for each core: not where few may be open, for lld needs some.
 #[test]
 fn need_few_open_files() {
-    let linkers = library(KINDS[1].1);
-    let script = "ulimit -n 24; exec \"$@\"";
-    let said = in_sandbox(&linkers, script);
-    is_linked(&linkers, said, "few open files");
+    let linkers = library(&WITH_WORKER);
+    linkers.tool("clang", &[&THIN[..], &["-c", "area.c", "-o", "plain.o"]].concat());
+    for (module, limit) in [("area.o", 12), ("plain.o", 10)] {
+        let mut linker = linkers.command("bash");
+        linker.args(["-c", &format!("ulimit -n {limit}; exec \"$@\""), "bash"]).arg(linkers.linker());
+        linker.args(["-shared", "-o", "lib.so", "main.o", module, "names.o"]);
+        let share = linkers.path("share");
+        let said = run(linker.env("THINFARM_MACHINE_SHARE", share));
+        assert_eq!(said.code, Some(0), "{module}: {said}");
+    }
 }

@@ -102,8 +102,19 @@ fn context_sensitive_profiles_are_the_links() {
     assert_eq!(cached(&[], "plain.o"), 0);
     assert_eq!(cached(&generate, "cs.o"), expected);
     assert_eq!(cached(&[], "again.o"), 0);
-    let name = linkers.tool("llvm-strings", &["cs.o"]).stdout;
-    assert!(name.contains("x.profraw"), "the profile's name is not the link's");
+    // What a job is told is what clang makes of it.
+    let clang = format!("--thinfarm-verify-with={}", crate::fixture::llvm_tool("clang").display());
+    let said = linkers.ours(&[&OBJECTS[..], &["-r", "-o", "cs.o", &clang], &generate].concat()).succeeded();
+    assert!(said.stderr.contains("3 identical of 3"), "{said}");
+    // A profile that is used: read by every module.
+    linkers.write("cs.proftext", ":ir\n:csir\nnobody\n1\n1\n1\n");
+    linkers.tool("llvm-profdata", &["merge", "cs.proftext", "-o", "cs.profdata"]);
+    let used = ["--lto-cs-profile-file=cs.profdata"];
+    linkers.ours(&[&OBJECTS[..], &["-r", "-o", "cs.o"], &used].concat()).succeeded();
+    let used = ["--lto-cs-profile-file=missing.profdata"];
+    let said = linkers.ours(&[&OBJECTS[..], &["-r", "-o", "none.o"], &used].concat());
+    assert_eq!(said.code, Some(1), "{said}");
+    assert!(said.stderr.contains("missing.profdata") && !linkers.path("none.o").exists(), "{said}");
     // A file's own wish to be instrumented is nothing without the runtime that the link would bring.
     let linkers = recorded(&["-fPIC", "-fcs-profile-generate"]);
     let said = linkers.ours(&[&OBJECTS[..], &["-r", "-o", "own.o"]].concat()).succeeded();
@@ -150,8 +161,7 @@ fn what_is_not_followed_is_told_once_with_its_name() {
     // Those that are followed, that lld itself does not follow, that hold for all, and what clang's driver says on every
     // link.
     for options in [
-        &["--lto-O2"][..],
-        &["-mllvm", "-function-sections=0"],
+        &["-mllvm", "-function-sections=0"][..],
         &["-mllvm", "-align-all-functions=6"],
         &["-mllvm", "-inline-threshold=0"],
         &["--lto-basic-block-sections=all"],

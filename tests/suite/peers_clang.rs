@@ -129,6 +129,16 @@ fn options_of_llvm_reach_a_backend() {
     assert!(said.stderr.contains("invalid value 'thinfoo'"), "{said}");
 }
 
+/// What embeds a copy of the command line: clang's own words and paths.
+#[test]
+fn the_command_line_in_an_object() {
+    let twins = Twins::new(&["-O2"]);
+    let job = "-ffile-compilation-dir=. -O2 -x ir -fthinlto-index=shape.o.thinlto.bc -c -o native.o shape.o";
+    for kind in ["post-merge-pre-opt", "optimized", "none"] {
+        twins.agree_on("native.o", &format!("-mllvm -lto-embed-bitcode={kind} {job}"));
+    }
+}
+
 /// Which passes run at which level.
 #[test]
 fn the_pipeline_of_each_level() {

@@ -17,7 +17,10 @@ pub(super) struct Memory {
 
 /// What is known of memory now; without bounds where the kernel does not tell.
 pub(super) fn now() -> Memory {
-    below(Path::new("/"))
+    let memory = below(Path::new("/"));
+    // Without /proc the kernel tells no more than how much there is.
+    let of_machine = sysinfo().map_or(u64::MAX, |machine| machine.ram_total());
+    Memory { total: memory.total.min(of_machine), ..memory }
 }
 
 /// As [`now`], for the kernel whose files are below `root`.
@@ -26,10 +29,6 @@ fn below(root: &Path) -> Memory {
     let machine = read("proc/meminfo");
     let kib = |name| field(&machine, name).map_or(u64::MAX, |kib| kib.saturating_mul(1024));
     let mut memory = Memory { total: kib("MemTotal:"), available: kib("MemAvailable:") };
-    if machine.is_empty() {
-        // Without /proc the kernel tells no more than how much there is.
-        memory.total = sysinfo().map_or(u64::MAX, |machine| machine.ram_total());
-    }
     for line in read("proc/self/cgroup").lines() {
         // Number, controllers (none in version 2), and the path of the group.
         let mut parts = line.splitn(3, ':').skip(1);

@@ -6,6 +6,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit};
+
 use super::bell::Bell;
 use super::directory::{self, ShareError};
 use super::slots::{InTurn, InUse, Slots};
@@ -13,6 +16,9 @@ use super::{available, memory};
 use crate::farm::queue::Queue;
 use crate::farm::schedule::Next;
 use crate::farm::{available_cores, park};
+
+/// A share has a file open for each core. Where so many others are too many for the process, it does without.
+const FILES_BESIDE: u64 = 64;
 
 /// This process's share of the machine's cores and memory, beside the other thinfarm processes that meet in the
 /// same directory.
@@ -107,6 +113,10 @@ impl MachineShare {
         slice: Duration,
     ) -> Result<Self, ShareError> {
         let unusable = |source| ShareError::Unusable { path: directory.clone(), source };
+        if getrlimit(Resource::RLIMIT_NOFILE).is_ok_and(|(soft, _)| soft < cores.get() as u64 + FILES_BESIDE)
+        {
+            return Err(unusable(Errno::EMFILE.into()));
+        }
         let mut slots = Slots::open(&directory, cores.get()).map_err(unusable)?;
         let budget = match memory {
             Some(bytes) => bytes,

@@ -30,7 +30,6 @@ fn build() -> String {
 pub(super) struct Workers<'a> {
     /// What a child runs.
     program: &'a Path,
-    trust_debug_info: bool,
     children: &'a Children,
     sets: HashMap<&'a [String], Mutex<State>>,
 }
@@ -45,15 +44,10 @@ enum State {
 }
 
 impl<'a> Workers<'a> {
-    /// For the jobs of `plan`, none started yet. All trust debug information if this process does.
-    pub(super) fn new(
-        plan: &'a Plan,
-        program: &'a Path,
-        trust_debug_info: bool,
-        children: &'a Children,
-    ) -> Self {
+    /// For the jobs of `plan`, none started yet.
+    pub(super) fn new(plan: &'a Plan, program: &'a Path, children: &'a Children) -> Self {
         let sets = plan.jobs.iter().map(|job| (job.llvm_args(), Mutex::new(State::Unneeded))).collect();
-        Self { program, trust_debug_info, children, sets }
+        Self { program, children, sets }
     }
 
     /// Runs `job` in the child that has its options.
@@ -74,8 +68,7 @@ impl<'a> Workers<'a> {
             State::Refused(reason) => return Err(reason.clone()),
             State::Started(_) | State::Unneeded => {}
         }
-        let hello =
-            Hello { build: build(), llvm_args: llvm_args.to_vec(), trust_debug_info: self.trust_debug_info };
+        let hello = Hello { build: build(), llvm_args: llvm_args.to_vec() };
         match Child::start(self.program, hello, self.children) {
             Ok(child) => {
                 *state = State::Started(child.clone());

@@ -25,9 +25,6 @@ pub(super) struct Hello {
     /// The `-mllvm` options of the worker.
     #[serde(default)]
     pub(super) llvm_args: Vec<String>,
-    /// Whether debug information of the modules is known to be valid.
-    #[serde(default)]
-    pub(super) trust_debug_info: bool,
 }
 
 /// Then: compile this.

@@ -46,7 +46,6 @@ fn accept(hello: &Hello) -> Result<(), String> {
     }
     process::set_llvm_args(&hello.llvm_args)
         .map_err(|complaint| format!("does not know them: {}", complaint.to_string().trim_end()))?;
-    llvm_build::set_trust_debug_info(hello.trust_debug_info);
     Ok(())
 }
 

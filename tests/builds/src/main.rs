@@ -11,6 +11,7 @@ mod linker;
 mod meson;
 mod requirements;
 mod rocksdb;
+mod rocksdb_tools;
 mod rust;
 
 use std::fs;
@@ -44,6 +45,8 @@ enum Part {
     Rust,
     /// All of RocksDB as a shared library, and a program that keeps a database.
     Rocksdb,
+    /// RocksDB's command lines, `ldb` and `sst_dump`, as position-independent executables.
+    RocksdbTools,
 }
 
 /// What every part has at hand.
@@ -93,5 +96,6 @@ fn run(part: Part, bench: &Bench) -> Result<String> {
         Part::Autotools => autotools::test(bench),
         Part::Rust => rust::test(bench),
         Part::Rocksdb => rocksdb::test(bench),
+        Part::RocksdbTools => rocksdb_tools::test(bench),
     }
 }

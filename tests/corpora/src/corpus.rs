@@ -186,15 +186,16 @@ fn rocksdb() -> Result<Sources> {
 
 /// `ldb`, RocksDB's tool for databases: the whole library, and the program's own files.
 pub fn rocksdb_program() -> Result<Sources> {
-    let root = package_dir("librocksdb-sys")?;
     let mut sources = rocksdb()?;
-    for name in ["ldb.cc", "ldb_cmd.cc", "ldb_tool.cc", "sst_dump_tool.cc"] {
-        let tool = Source::new(&root, Path::new("rocksdb/tools").join(name));
-        if !sources.files.iter().any(|file| file.name == tool.name) {
-            sources.files.push(tool);
-        }
+    for name in ["ldb", "ldb_cmd", "ldb_tool", "sst_dump_tool"] {
+        sources.files.push(rocksdb_tool(name)?);
     }
     Ok(sources)
+}
+
+/// The file `name` of RocksDB's tools, which are no part of its library and compile with its flags.
+pub fn rocksdb_tool(name: &str) -> Result<Source> {
+    Ok(Source::new(&package_dir("librocksdb-sys")?, format!("rocksdb/tools/{name}.cc")))
 }
 
 /// `options`, then `-I` for each include directory, then silence: what foreign code makes clang warn of is

@@ -46,7 +46,7 @@ use std::thread;
 
 use anyhow::{Result, ensure};
 
-pub use corpus::{Corpus, Sources, rocksdb_program, zstd_program};
+pub use corpus::{Corpus, Sources, rocksdb_program, rocksdb_tool, zstd_program};
 pub use front_end::{Language, Source, compile, front_end};
 pub use invocation::Invocation;
 pub use link::{ThinLink, final_link, thin_link};

@@ -23,7 +23,10 @@ impl Finding {
     pub fn shown(&self) -> Vec<String> {
         let mut lines = self.what.lines();
         let first = lines.next();
-        let telling = lines.filter(|line| line.contains("error:") || line.contains(" | ")).take(SHOWN_LINES);
+        // What a command printed rather than the command, and both sides of a comparison.
+        let telling = lines
+            .filter(|line| line.starts_with("# | ") || !line.contains("FileCheck") && line.contains(" | "))
+            .take(SHOWN_LINES);
         first.into_iter().chain(telling).map(|line| line.chars().take(SHOWN_WIDTH).collect()).collect()
     }
 }
