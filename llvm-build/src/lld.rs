@@ -125,12 +125,17 @@ pub(crate) fn arguments(args: &[OsString]) -> Vec<Argument> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::{Cc1, parse_cc1};
 
     struct Panicking;
 
     impl Backends for Panicking {
         fn begin(&mut self, _: &LinkConfig) -> Result<Option<PathBuf>, String> {
             panic!("in the middle of lld")
+        }
+
+        fn caches_as_lld(&self) -> bool {
+            false
         }
 
         fn compile(&mut self, _: Vec<LinkJob>) -> Result<Vec<LinkObject>, String> {
@@ -144,7 +149,19 @@ mod tests {
     fn a_panic_fails_the_link() {
         let mut panicking = Panicking;
         let mut backends = LinkBackends(&mut panicking);
-        assert!(backends.begin(&LinkConfig::default()).failure.contains("panic"));
+        let config = LinkConfig {
+            codegen: parse_cc1(&Cc1::new(vec!["-cc1".to_owned()])).unwrap().options,
+            dwo_directory: String::new(),
+            is_whole: true,
+            threads: 1,
+            cache_directory: String::new(),
+            not_cacheable: String::new(),
+            fatal_warnings: false,
+            no_warnings: false,
+            only_own_backends: String::new(),
+            modules: Vec::new(),
+        };
+        assert!(backends.begin(&config).failure.contains("panic"));
         assert!(backends.compile(&mut Vec::new(), &mut Vec::new()).contains("panic"));
     }
 }

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 use std::fs;
 
-use crate::fixture::{llvm_tool, run};
 use crate::two_linkers::{PRINTS, THIN, TwoLinkers};
 
 /// Links the program of these inputs by clang and runs it.
