@@ -80,11 +80,12 @@ pub(super) fn files(directory: &Path) -> io::Result<Vec<Found>> {
     Ok(files)
 }
 
-/// Makes `directory` a cache, if it is not there or empty. One that has files already is not tagged: a
-/// backup would pass over them.
+/// Makes `directory` a cache, if it is not there. One that is there is not tagged: a backup would pass over files that
+/// it has or will have, and who made it may count what lld leaves in it.
 pub(super) fn create(directory: &Path) -> io::Result<()> {
+    let is_new = !directory.exists();
     fs::create_dir_all(directory)?;
-    if fs::read_dir(directory)?.next().is_none() {
+    if is_new {
         // Without it all works; a directory that cannot be written to has hits as well.
         let _ = OutputFile::create(&directory.join(TAG)).and_then(|file| file.finish(TAG_TEXT.as_bytes()));
     }
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_empty_is_tagged() {
+    fn only_what_was_not_there_is_tagged() {
         let parent = tempfile::tempdir().unwrap();
         let deep = parent.path().join("a/b");
         create(&deep).unwrap();
@@ -145,6 +146,8 @@ mod tests {
 
         let home = parent.path().join("home");
         fs::create_dir(&home).unwrap();
+        create(&home).unwrap();
+        assert_eq!(fs::read_dir(&home).unwrap().count(), 0, "lld leaves nothing but its entries there");
         fs::write(home.join("letter"), "").unwrap();
         create(&home).unwrap();
         assert_eq!(fs::read_dir(&home).unwrap().count(), 1);
