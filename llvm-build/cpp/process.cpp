@@ -81,6 +81,8 @@ GuardOutcome runGuarded(function_ref<void()> Fn) {
   LastWords Words = lastWords();
   Outcome.Doing = std::move(Words.Doing);
   Outcome.Crashed = Words.Signal != 0;
+  if (Outcome.Crashed)
+    noteCrash();
   Outcome.Error = Outcome.Crashed ? reasonOfCrash(Words) : FatalReason;
   // An empty one would say that all is well.
   if (Outcome.Error.empty())

@@ -26,10 +26,14 @@ struct JobThread {
   uint64_t Id;
   pthread_t Thread;
   clockid_t Clock;
-  timespec Used;
-  // For so many looks nothing was added to that.
+  // Nanoseconds at the last look.
+  int64_t Used;
+  // For so many looks little was added to that.
   uint32_t Idle;
 };
+
+// Nanoseconds of a processor between two looks.
+constexpr int64_t Little = 1000000;
 
 } // namespace
 
@@ -42,7 +46,7 @@ int rescueSignal() { return SIGURG; }
 
 uint64_t watch_job_thread() {
   static uint64_t Last = 0;
-  JobThread Thread = {0, pthread_self(), 0, {0, 0}, 0};
+  JobThread Thread = {0, pthread_self(), 0, 0, 0};
   pthread_getcpuclockid(Thread.Thread, &Thread.Clock);
   std::lock_guard<std::mutex> Guard(Lock);
   Thread.Id = ++Last;
@@ -56,7 +60,7 @@ void unwatch_job_thread(uint64_t Id) {
                              [=](const JobThread &Thread) { return Thread.Id == Id; }));
 }
 
-void note_crash() { Crashed = true; }
+void noteCrash() { Crashed = true; }
 bool has_crashed() { return Crashed; }
 
 static void onRescue(int) { leaveGuardedCall(rescueSignal()); }
@@ -78,9 +82,11 @@ bool watch_jobs(uint32_t Patience) {
   // A thread takes itself off the list, so those on it live.
   std::lock_guard<std::mutex> Guard(Lock);
   for (JobThread &Thread : Threads) {
-    timespec Used = {0, 0};
-    clock_gettime(Thread.Clock, &Used);
-    bool GoesOn = Used.tv_sec != Thread.Used.tv_sec || Used.tv_nsec != Thread.Used.tv_nsec;
+    timespec Now = {0, 0};
+    clock_gettime(Thread.Clock, &Now);
+    int64_t Used = int64_t(Now.tv_sec) * 1000000000 + Now.tv_nsec;
+    // To be told to end, and to wait again, takes a little.
+    bool GoesOn = Used - Thread.Used > Little;
     Thread.Used = Used;
     Thread.Idle = GoesOn ? 0 : Thread.Idle + 1;
     if (Thread.Idle == Patience)

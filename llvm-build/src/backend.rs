@@ -7,7 +7,7 @@ use cxx::UniquePtr;
 use crate::bitcode::{Bitcode, Index};
 use crate::bridge::ffi::{self, CodegenOptions, JobFiles, LinkMessage, StageTimes};
 use crate::command::Cc1;
-use crate::{crash, rescue};
+use crate::crash;
 
 /// What a successful job made.
 pub struct Compiled {
@@ -56,9 +56,6 @@ impl Compiled {
     fn of(raw: UniquePtr<ffi::BackendResult>) -> Result<Self, Failure> {
         if raw.ok() {
             return Ok(Self { raw });
-        }
-        if raw.crashed() {
-            rescue::after_crash();
         }
         Err(Failure {
             reason: raw.error().trim_end().to_owned(),

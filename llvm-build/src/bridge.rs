@@ -527,8 +527,7 @@ pub(crate) mod ffi {
         /// The calling thread runs a job, until `unwatch_job_thread` is told the number returned.
         fn watch_job_thread() -> u64;
         fn unwatch_job_thread(id: u64);
-        /// LLVM has crashed in a job.
-        fn note_crash();
+        /// LLVM has crashed in a guarded call.
         fn has_crashed() -> bool;
         /// Ends jobs that have used no processor time in `patience` calls of this; whether there are jobs.
         fn watch_jobs(patience: u32) -> bool;

@@ -37,18 +37,15 @@ impl JobThread {
 impl Drop for JobThread {
     fn drop(&mut self) {
         ffi::unwatch_job_thread(self.id);
+        if has_crashed() {
+            watch();
+        }
     }
 }
 
 /// Whether LLVM has crashed in this process, so that a job may wait for ever in it.
 pub fn has_crashed() -> bool {
     ffi::has_crashed()
-}
-
-/// A job has crashed.
-pub(crate) fn after_crash() {
-    ffi::note_crash();
-    watch();
 }
 
 /// Looks at the jobs, on a thread of its own, for as long as there are any.

@@ -184,3 +184,70 @@ fn a_job_that_waits_for_ever_beside_a_crash_is_given_up() {
     assert!(began.elapsed().as_secs() >= 9, "given up at once: {said}");
     linkers.leaves_nothing();
 }
+
+/// A module `self.o` in which a scope of debug information is its own parent: LLVM's verifier never ends.
+fn add_endless(linkers: &TwoLinkers) {
+    let text = format!(
+        "{HEAD}
+define i32 @endless(i32 %x) !dbg !5 {{
+  %r = add i32 %x, 1, !dbg !11
+  ret i32 %r, !dbg !11
+}}
+!llvm.dbg.cu = !{{!2}}
+!llvm.module.flags = !{{!0, !1}}
+!0 = !{{i32 2, !\"Debug Info Version\", i32 3}}
+!1 = !{{i32 7, !\"Dwarf Version\", i32 5}}
+!2 = distinct !DICompileUnit(language: DW_LANG_C11, file: !3, producer: \"x\", isOptimized: true, runtimeVersion: 0, emissionKind: FullDebug)
+!3 = !DIFile(filename: \"self.c\", directory: \"/w\")
+!4 = !DISubroutineType(types: !{{null}})
+!5 = distinct !DISubprogram(name: \"endless\", scope: !3, file: !3, line: 1, type: !4, unit: !2, spFlags: DISPFlagDefinition)
+!10 = distinct !DILexicalBlock(scope: !10, file: !3, line: 1, column: 1)
+!11 = !DILocation(line: 1, column: 1, scope: !10)
+"
+    );
+    linkers.write("self.ll", text);
+    let unseen = ["-disable-verify", "-disable-auto-upgrade-debug-info", "-passes=", "--module-summary"];
+    linkers.tool("opt", &[&unseen[..], &["self.ll", "-o", "self.o"]].concat());
+}
+
+#[test]
+fn a_damaged_module_does_the_same_beside_any_other() {
+    let linkers = TwoLinkers::program();
+    add_endless(&linkers);
+    let index = ["--thinlto-index-only", "-shared", "-u", "endless", "self.o", "-o", "lib.so"];
+    run(linkers.command(llvm_tool("ld.lld")).args([&index[..], &OBJECTS].concat())).succeeded();
+    // What this one imports from is gone, so nobody knows who wrote it.
+    std::fs::remove_file(linkers.path("area.o")).expect("a module to remove");
+    let backend = |modules: &[&str]| {
+        let mut limited: Command = linkers.command("timeout");
+        limited.arg("100").arg(thinfarm_path()).arg("backend").args(modules).args(["--", "-O2", "-fPIC"]);
+        let said = run(&mut limited);
+        assert_eq!(said.code, Some(1), "{said}");
+        said
+    };
+    let errors = |said: &Said| {
+        let lines = said.stderr.lines().skip_while(|line| !line.contains("error: self.o"));
+        lines
+            .take_while(|line| !line.contains("main.o") && !line.contains("objects,"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let alone = errors(&backend(&["self.o"]));
+    assert!(!alone.is_empty());
+    let said = backend(&["self.o", "main.o", "-j1"]);
+    says(&said, &["error: main.o imports from area.o"]);
+    assert_eq!(errors(&said), alone, "{said}");
+}
+
+#[test]
+fn a_scope_within_itself_is_found_before_it_is_followed() {
+    let linkers = TwoLinkers::new();
+    add_endless(&linkers);
+    let index = ["--thinlto-index-only", "-shared", "-u", "endless", "self.o", "-o", "lib.so"];
+    run(linkers.command(llvm_tool("ld.lld")).args(index)).succeeded();
+    // clang's own action, which writes assembly, verifies debug information.
+    let job = ["-O2", "-x", "ir", "-fthinlto-index=self.o.thinlto.bc", "-S", "-o", "self.s", "self.o"];
+    let said = run(linkers.command("timeout").arg("100").arg(thinfarm_path()).arg("cc").args(job));
+    assert_eq!(said.code, Some(1), "{said}");
+    says(&said, &["error: self.o: the debug information of self.o is damaged: a scope is within itself"]);
+}
