@@ -166,6 +166,10 @@ public:
       return E;
     putIdsIntoIndex(CombinedIndex);
     const ReferencedSymbols Referenced(CombinedIndex);
+    for (const auto &Module : ModuleToDefinedGVSummaries)
+      run([&] { Referenced.nameReferences(Module.second); });
+    if (Error E = ThinBackendProc::wait())
+      return E;
     for (size_t I = 0; I < Jobs.size(); ++I)
       run([&, I] { write(Modules[I], Referenced, Jobs[I].index); });
     if (Error E = ThinBackendProc::wait())

@@ -41,7 +41,8 @@ static bool isLocalName(ValueInfo Symbol) {
   return Original != 0 && Original != Symbol.getGUID();
 }
 
-ReferencedSymbols::ReferencedSymbols(ModuleSummaryIndex &Index) : Index(Index) {
+ReferencedSymbols::ReferencedSymbols(ModuleSummaryIndex &Index)
+    : Index(Index), WithoutName(Index.getOrInsertValueInfo(GlobalValue::GUID(0))) {
   bool Propagated = Index.withDSOLocalPropagation();
   bool HasAccesses = Index.hasParamAccess();
   for (auto &Global : Index) {
@@ -58,6 +59,19 @@ ReferencedSymbols::ReferencedSymbols(ModuleSummaryIndex &Index) : Index(Index) {
       if (auto *Function = dyn_cast<FunctionSummary>(Copy.get()); Function && Accesses)
         Function->setParamAccesses(std::vector(*Accesses));
     }
+  }
+}
+
+void ReferencedSymbols::nameReferences(const GVSummaryMapTy &OfModule) const {
+  for (const auto &[Guid, Summary] : OfModule) {
+    // A summary gives its references for reading alone, but is not itself constant.
+    for (const ValueInfo &Symbol : Summary->refs())
+      if (!Symbol)
+        const_cast<ValueInfo &>(Symbol) = WithoutName;
+    if (auto *Function = dyn_cast<FunctionSummary>(Summary))
+      for (FunctionSummary::EdgeTy &Edge : Function->mutableCalls())
+        if (!Edge.first)
+          Edge.first = WithoutName;
   }
 }
 

@@ -30,10 +30,16 @@ public:
   // at once.
   void add(llvm::StringRef Id, llvm::ModuleToSummariesForIndexTy &Summaries, Storage &Added) const;
 
+  // Puts a symbol without a name where summaries refer to nothing: LLVM's reader of summaries does not know ifuncs
+  // (`parseModule` of `ModuleSummaryIndexBitcodeReader`, lib/Bitcode/Reader/BitcodeReader.cpp), and its writer of indexes
+  // dies of what it reads instead. Threads may do this at once for the summaries of different modules.
+  void nameReferences(const llvm::GVSummaryMapTy &OfModule) const;
+
 private:
   std::unique_ptr<llvm::GlobalValueSummary> summary(llvm::ValueInfo Symbol) const;
 
   const llvm::ModuleSummaryIndex &Index;
+  llvm::ValueInfo WithoutName;
 };
 
 } // namespace thinfarm

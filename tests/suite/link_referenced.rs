@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::fixture::{llvm_tool, run};
+use crate::fixture::llvm_tool;
 use crate::two_linkers::TwoLinkers;
 
 /// Compiles and links a program at a random address, as a distribution does by default.
@@ -143,4 +143,27 @@ fn memory_that_a_callee_uses_well_is_not_tagged() {
     let (well, badly) = shown.stdout.split_once("<uses_badly>:").expect("two functions");
     let (well, badly) = if well.contains("<uses_well>:") { (well, badly) } else { (badly, well) };
     assert!(!well.contains("irg") && badly.contains("irg"), "{}", shown.stdout);
+}
+
+#[test]
+fn ifuncs_that_other_modules_point_to() {
+    let linkers = TwoLinkers::new();
+    linkers.add(
+        "chosen.c",
+        "static int one(int x) { return x + 40; } void *choose(void) { return (void *)one; }\n\
+         int chosen(int) __attribute__((ifunc(\"choose\"))); int (*volatile kept)(int);\n\
+         __attribute__((weak, noinline)) int twice(int x) { kept = chosen; return kept(x); }\n",
+        &PIE,
+    );
+    linkers.add(
+        "main.c",
+        "int printf(const char *, ...); int chosen(int); extern int (*volatile kept)(int);\n\
+         __attribute__((noinline)) int twice(int x) { kept = chosen; return kept(x) * 2; }\n\
+         int main(void) { printf(\"%d\\n\", twice(2)); return 0; }\n",
+        &PIE,
+    );
+    for options in [&["-pie"][..], &["-static-pie"], &["-no-pie"], &["-pie", "-Wl,--gc-sections"]] {
+        let args = [&["main.o", "chosen.o", "-o", "prog"], options].concat();
+        linkers.link_by_clang(&args).same().runs("prog", "84\n");
+    }
 }
