@@ -142,10 +142,6 @@ mod tests {
             panic!("in the middle of lld")
         }
 
-        fn caches_as_lld(&self) -> bool {
-            panic!("in the middle of lld")
-        }
-
         fn finish(&mut self) {}
     }
 

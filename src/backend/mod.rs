@@ -163,7 +163,7 @@ pub enum JobError {
         /// The module id.
         module: String,
         /// LLVM's words, and clang's diagnostics.
-        failure: Failure,
+        failure: Box<Failure>,
     },
     /// This program has a bug.
     #[error("{module}: thinfarm panicked, which is a bug of it: {reason}")]
@@ -310,7 +310,7 @@ fn compile(job: &Job, modules: &Modules) -> Result<Made, JobError> {
         let contents = (!is_its_own_file(module)).then_some(module);
         compile_with_clang_action(&cc1, contents, &outputs.object_name(), &outputs.dwo_name())
     };
-    let failed = |failure| JobError::Backend { module: job.module.clone(), failure };
+    let failed = |failure: Failure| JobError::Backend { module: job.module.clone(), failure: failure.into() };
     let compiled = compiled.map_err(failed)?;
 
     let start = StageStart::now();

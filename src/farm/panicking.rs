@@ -45,7 +45,7 @@ mod tests {
         };
         assert_eq!(as_error(&job, || 7).unwrap(), 7);
         assert!(output.exists());
-        let error = as_error(&job, || panic!("what happened: {}", 1 + 1)).map(|()| ()).unwrap_err();
+        let error = as_error(&job, || panic!("what happened: {}", 1 + 1)).unwrap_err();
         let said = error.to_string();
         assert!(said.starts_with("a.bc: ") && said.ends_with("what happened: 2"), "{said}");
         assert!(!output.exists());
