@@ -31,7 +31,7 @@ pub fn chosen_variants(library: &Path) -> io::Result<Vec<u64>> {
     let base = begin_of(library, &maps).ok_or_else(|| io::Error::other("it is not loaded"))?;
     let called_by_others = elf
         .dynamic_symbols()
-        .filter(|symbol| symbol.is_definition() && has_variants(symbol.flags()))
+        .filter(|symbol| !symbol.is_undefined() && has_variants(symbol.flags()))
         .filter_map(|symbol| address_of(symbol.name_bytes().ok()?));
     let irelative = irelative(elf.architecture());
     let called_by_itself = elf
