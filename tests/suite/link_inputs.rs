@@ -35,7 +35,8 @@ fn native_regular_thin_and_fat_in_one_link() {
     links_and_runs(&linkers, &["main.o", "area.full.o", "names.native.o"]);
     links_and_runs(&linkers, &["main.full.o", "area.o", "names.o"]);
     links_and_runs(&linkers, &["main.o", "area.fat.o", "names.full.o", "-Wl,--fat-lto-objects"]);
-    links_and_runs(&linkers, &["main.o", "area.fat.o", "names.o"]);
+    let machine_code = ["main.o", "area.fat.o", "names.o", "-o", "prog"];
+    linkers.link_by_clang(&machine_code).says("area.fat.o has bitcode").same_files().runs("prog", PRINTS);
     links_and_runs(&linkers, &["main.fat.o", "area.fat.o", "names.fat.o", "-Wl,--fat-lto-objects"]);
     links_and_runs(&linkers, &["main.full.o", "area.full.o", "names.full.o"]);
     linkers.link(&["-r", "main.o", "area.full.o", "names.native.o", "-o", "all.o"]).same();
