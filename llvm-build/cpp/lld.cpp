@@ -100,7 +100,6 @@ static LinkConfig facts(const lto::Config &C, const ModuleSummaryIndex &Index,
   LinkConfig F;
   F.codegen = optionsOfLink(C);
   F.dwo_directory = rust::String::lossy(C.DwoDir);
-  F.is_whole = C.ThinLTOModulesToCompile.empty();
   F.threads = Parallelism.ThreadsRequested;
   F.cache_directory = rust::String::lossy(Cache.getCacheDirectoryPath());
   F.not_cacheable = rust::String::lossy(notCacheable(C).str());

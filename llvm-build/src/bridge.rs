@@ -422,8 +422,6 @@ pub(crate) mod ffi {
         codegen: CodegenOptions,
         /// `--plugin-opt=dwo_dir=`.
         dwo_directory: String,
-        /// All modules are compiled: no `--thinlto-single-module=`.
-        is_whole: bool,
         /// `--thinlto-jobs=` or `--threads=`; 0 without.
         threads: u32,
         /// `--thinlto-cache-dir=`.

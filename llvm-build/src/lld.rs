@@ -152,7 +152,6 @@ mod tests {
         let config = LinkConfig {
             codegen: parse_cc1(&Cc1::new(vec!["-cc1".to_owned()])).unwrap().options,
             dwo_directory: String::new(),
-            is_whole: true,
             threads: 1,
             cache_directory: String::new(),
             not_cacheable: String::new(),

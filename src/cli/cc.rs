@@ -74,7 +74,7 @@ fn run_one(command: CompileCommand) -> ExitCode {
         size: 0,
         held: None,
     };
-    let plan = match Plan::new(vec![job], false) {
+    let plan = match Plan::new(vec![job]) {
         Ok(plan) => plan,
         Err(error) => {
             print::error(&error);

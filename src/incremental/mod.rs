@@ -65,7 +65,7 @@ impl Incremental {
     pub fn split(&mut self, plan: &Plan, threads: NonZero<usize>) -> Split {
         let checked = self.check_all(plan, threads);
         let mut split = Split {
-            stale: Plan { jobs: Vec::new(), native: plan.native.clone(), whole_link: false },
+            stale: Plan { jobs: Vec::new(), native: plan.native.clone() },
             changes: Vec::new(),
             up_to_date: Vec::new(),
         };

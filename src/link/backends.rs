@@ -69,7 +69,6 @@ pub struct Backends<'a> {
     /// What the link says to modules with options of their own.
     terms: Option<LinkTerms>,
     caches_as_lld: bool,
-    is_whole: bool,
     directory: Directory,
     dwo_directory: PathBuf,
     listen: Listener<'a>,
@@ -95,7 +94,6 @@ impl<'a> Backends<'a> {
             line: None,
             terms: None,
             caches_as_lld: false,
-            is_whole: true,
             directory: Directory::of_link(&args.output()),
             dwo_directory: PathBuf::new(),
             listen: Box::new(listen),
@@ -137,7 +135,7 @@ impl<'a> Backends<'a> {
         if let Some(terms) = &self.terms {
             resolver = resolver.for_link(terms.clone());
         }
-        let plan = Plan::for_files(&files, self.is_whole, sources, &mut resolver);
+        let plan = Plan::for_files(&files, sources, &mut resolver);
         let plan = plan.map_err(|error| error.to_string())?;
         // lld wants an object of each module that it has read.
         match plan.native.first() {
@@ -179,7 +177,6 @@ impl llvm_build::Backends for Backends<'_> {
         let line = LinkLine::new(config.codegen.clone(), self.args.llvm.clone());
         self.terms = Some(LinkTerms::new(config.codegen.clone(), wishes(&self.args)));
         self.line = Some(line.warnings(config.fatal_warnings, config.no_warnings));
-        self.is_whole = config.is_whole;
         self.dwo_directory = PathBuf::from(&config.dwo_directory);
         let asked = NonZero::new(config.threads as usize);
         if let Some(threads) = settings.threads.or(asked) {

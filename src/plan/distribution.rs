@@ -5,7 +5,6 @@
 //! common arguments and then the job's. LLVM 22 writes it in `class OutOfProcessThinBackend` of
 //! llvm/lib/LTO/LTO.cpp.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -158,13 +157,6 @@ impl Distribution {
             unknown,
         })
     }
-
-    /// Whether every import is from a module that is compiled too. It is not so where lld has objects in
-    /// a cache (`--thinlto-cache-dir`), for which there are no jobs.
-    pub fn is_whole_link(&self) -> bool {
-        let modules: HashSet<&str> = self.jobs.iter().map(|job| job.module.as_str()).collect();
-        self.jobs.iter().flat_map(|job| &job.imports).all(|import| modules.contains(import.as_str()))
-    }
 }
 
 impl Job {
@@ -275,9 +267,6 @@ mod tests {
             args: Vec::new(),
         };
         assert_eq!(read.jobs[0], expected);
-        assert!(read.is_whole_link());
-        let cached = SOUND.replace("a.bc\", \"b.o\"", "a.bc\", \"cached.o\"");
-        assert!(!Distribution::parse(cached.as_bytes()).unwrap().is_whole_link());
     }
 
     #[test]

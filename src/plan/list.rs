@@ -10,8 +10,6 @@ use std::path::{Path, PathBuf};
 pub struct IndexList {
     /// Module ids as lld spells them, each once, in link order.
     pub modules: Vec<String>,
-    /// Whether these are all the modules of a link, so that nothing is imported from others.
-    pub whole_link: bool,
 }
 
 /// A list that cannot be read.
@@ -58,7 +56,7 @@ impl IndexList {
 
     /// A part of a link: these modules only.
     pub fn part(modules: Vec<String>) -> Self {
-        Self { modules, whole_link: false }
+        Self { modules }
     }
 
     /// Parses a list; the error is the line, from 1, that cannot be a path.
@@ -79,7 +77,7 @@ impl IndexList {
                 modules.push(path.to_owned());
             }
         }
-        Ok(Self { modules, whole_link: true })
+        Ok(Self { modules })
     }
 }
 

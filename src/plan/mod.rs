@@ -32,8 +32,6 @@ pub struct Plan {
     pub jobs: Vec<Job>,
     /// What was listed, but is a native object already, in link order.
     pub native: Vec<NativeObject>,
-    /// Whether `jobs` has every bitcode module of the link, so that imports come from these only.
-    pub whole_link: bool,
 }
 
 /// One backend job: module + index + codegen options -> native object.
@@ -100,7 +98,7 @@ impl Plan {
     ///
     /// # Errors
     /// Two jobs have the same output, or a job's output is one of the modules or has one in it.
-    pub fn new(mut jobs: Vec<Job>, whole_link: bool) -> Result<Self, PlanError> {
+    pub fn new(mut jobs: Vec<Job>) -> Result<Self, PlanError> {
         let archives = Archives::default();
         let mut writers: HashMap<PathBuf, String> = HashMap::with_capacity(jobs.len());
         for job in &jobs {
@@ -126,7 +124,7 @@ impl Plan {
                 job.size = archives.glance(&job.module).size;
             }
         }
-        Ok(Self { jobs, native: Vec::new(), whole_link })
+        Ok(Self { jobs, native: Vec::new() })
     }
 
     /// A plan of the modules in `list`, each compiled with the options that `sources` have for it.
@@ -140,17 +138,15 @@ impl Plan {
         resolver: &mut Resolver,
     ) -> Result<Self, PlanError> {
         let files: Vec<ModuleFiles> = list.modules.iter().map(|listed| naming.files(listed)).collect();
-        Self::for_files(&files, list.whole_link, sources, resolver)
+        Self::for_files(&files, sources, resolver)
     }
 
-    /// A plan of the modules of `files`, each compiled with the options that `sources` have for it. See
-    /// [`Plan::whole_link`].
+    /// A plan of the modules of `files`, each compiled with the options that `sources` have for it.
     ///
     /// # Errors
     /// As [`Plan::for_link`].
     pub fn for_files(
         files: &[ModuleFiles],
-        whole_link: bool,
         sources: &mut Sources,
         resolver: &mut Resolver,
     ) -> Result<Self, PlanError> {
@@ -174,7 +170,7 @@ impl Plan {
             jobs.push(Job { module, index, output, command, size, held: None });
         }
         sources.check()?;
-        Ok(Self { native, ..Self::new(jobs, whole_link)? })
+        Ok(Self { native, ..Self::new(jobs)? })
     }
 
     /// A plan of the jobs that lld distributes, each compiled with the options that `sources` have for its
@@ -210,7 +206,7 @@ impl Plan {
             });
         }
         sources.check()?;
-        Self::new(jobs, distribution.is_whole_link())
+        Self::new(jobs)
     }
 
     /// How many different sets of codegen options the jobs have.
@@ -246,26 +242,26 @@ mod tests {
 
     #[test]
     fn two_jobs_may_not_share_an_output() {
-        let error = Plan::new(vec![job("a.o", "x", 0), job("a.obj", "x", 0)], true).unwrap_err();
+        let error = Plan::new(vec![job("a.o", "x", 0), job("a.obj", "x", 0)]).unwrap_err();
         assert!(error.to_string().contains("a.o and a.obj would both be written to x"), "{error}");
     }
 
     #[test]
     fn an_output_may_not_replace_a_module() {
-        let error = Plan::new(vec![job("a.o", "b.o", 0), job("b.o", "c.o", 0)], true).unwrap_err();
+        let error = Plan::new(vec![job("a.o", "b.o", 0), job("b.o", "c.o", 0)]).unwrap_err();
         assert!(error.to_string().contains("the module b.o"), "{error}");
     }
 
     #[test]
     fn two_spellings_of_an_output_are_one() {
-        let error = Plan::new(vec![job("a.o", "x", 0), job("b.o", "./d/../x", 0)], true).unwrap_err();
+        let error = Plan::new(vec![job("a.o", "x", 0), job("b.o", "./d/../x", 0)]).unwrap_err();
         assert!(error.to_string().contains("a.o and b.o"), "{error}");
     }
 
     #[test]
     fn an_output_may_not_replace_an_archive() {
         let jobs = vec![job("lib.a(x.o at 80)", "x.o", 0), job("main.o", "lib.a", 0)];
-        let error = Plan::new(jobs, true).unwrap_err();
+        let error = Plan::new(jobs).unwrap_err();
         assert!(error.to_string().contains("the module lib.a(x.o at 80)"), "{error}");
     }
 }

@@ -91,11 +91,7 @@ mod tests {
             path: path.map(PathBuf::from),
             jobs_before,
         };
-        Plan {
-            jobs: outputs.iter().map(job).collect(),
-            native: native.iter().map(native_object).collect(),
-            whole_link: true,
-        }
+        Plan { jobs: outputs.iter().map(job).collect(), native: native.iter().map(native_object).collect() }
     }
 
     #[test]

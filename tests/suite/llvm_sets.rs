@@ -62,7 +62,7 @@ fn the_farm() {
         let (index, output) = (index.into(), object.into());
         Job { module: module.to_owned(), index, output, command, size: 0, held: None }
     };
-    let plan = Plan::new(jobs.lines().map(&mut job).collect(), false).expect("a plan");
+    let plan = Plan::new(jobs.lines().map(&mut job).collect()).expect("a plan");
 
     let mut farm = Farm::default().worker_program(thinfarm_path());
     for option in std::env::var("FARM_OPTIONS").expect("options").lines() {
@@ -71,7 +71,7 @@ fn the_farm() {
             Some(("worker", path)) => farm.worker_program(path),
             Some(("refused", flags)) => {
                 let refused = job(&format!("{};refused.o;{flags}", plan.jobs[0].module));
-                let refused = Plan::new(vec![refused], false).expect("a plan");
+                let refused = Plan::new(vec![refused]).expect("a plan");
                 farm.run(&refused).expect_err("flags that LLVM does not know");
                 farm
             }
