@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::fixture::run;
 use crate::two_linkers::{OBJECTS, PRINTS, THIN, TwoLinkers};
 
 /// The program with its modules in `directory`, two of them in an archive and a thin archive.
@@ -82,6 +83,25 @@ fn names_that_are_not_utf_8() {
     let mut output = args("names.o".into());
     output[3] = odd(b"prog");
     linkers.link_by_clang(&output).same();
+}
+
+/// What every user may write to is refused, so nothing like it is made.
+#[test]
+fn directories_made_under_umask_0() {
+    let linkers = TwoLinkers::program();
+    let [cache, share] = ["new/cache", "new/share"].map(|name| linkers.tmp_beside(name));
+    let mut shell = linkers.command("sh");
+    shell.args(["-c", "umask 0; exec \"$@\"", "sh"]).arg(linkers.linker()).args(OBJECTS);
+    shell.args(["-shared", "-o", "lib.so", &format!("--thinlto-cache-dir={cache}")]);
+    let said = run(shell.arg(format!("--thinfarm-machine-share={share}"))).succeeded();
+    assert_eq!(said.stderr, "", "{said}");
+    for directory in [&cache, &share] {
+        let mode = fs::metadata(directory).expect("a directory that was made").permissions().mode();
+        assert_eq!(mode & 0o777, 0o775, "{directory}");
+    }
+    let names = fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().file_name());
+    let entries = names.filter(|name| name.as_encoded_bytes().starts_with(b"llvmcache-")).count();
+    assert!(entries >= OBJECTS.len(), "{entries} entries");
 }
 
 #[test]
