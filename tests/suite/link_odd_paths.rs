@@ -104,6 +104,40 @@ fn directories_made_under_umask_0() {
     assert!(entries >= OBJECTS.len(), "{entries} entries");
 }
 
+/// lld reads such a module once, and no job could read it again.
+#[test]
+fn modules_that_come_through_pipes() {
+    let linkers = TwoLinkers::program();
+    linkers.tool("llvm-ar", &["rc", "libnames.a", "names.o"]);
+    linkers.add("native.c", "int native(void) { return 1; }", &["-O2", "-fPIC"]);
+    // Not where all files are read to be compared.
+    let fifo = linkers.tmp_beside("fifo");
+    run(linkers.command("mkfifo").arg(&fifo)).succeeded();
+    let through = |script: &str, args: &[&str]| {
+        linkers.both(|linker| {
+            let mut shell = linkers.command("sh");
+            shell.args(["-c", script, "sh", &fifo, "timeout", "60"]).arg(linker);
+            shell.args(["main.o", "area.o", "-shared", "-o", "lib.so"]).args(args);
+            shell
+        })
+    };
+    const STDIN: &str = "shift; cat names.o | \"$@\"";
+    const FIFO: &str = "cat names.o >\"$1\" & shift; \"$@\"";
+    for (script, args, name) in [
+        (STDIN, &["/dev/stdin"][..], "/dev/stdin"),
+        ("shift; cat libnames.a | \"$@\"", &["--whole-archive", "/dev/stdin"], "/dev/stdin(names.o at "),
+        (FIFO, &[&fifo], &fifo),
+    ] {
+        let linked = through(script, args).same_files().says("lld's own backends compile this link");
+        linked.says(name).says("which is not a regular file");
+    }
+    through(STDIN, &["/dev/stdin", "--no-warnings"]).same();
+    // Nothing else opens a pipe either, which nobody writes to any more.
+    through(FIFO, &[&fifo, "--lto-emit-asm"]).same_files().says("because of --lto-emit-asm");
+    through("cat native.o >\"$1\" & shift; \"$@\"", &["names.o", &fifo]).same();
+    through("shift; \"$@\" <names.o", &["/dev/stdin"]).same();
+}
+
 #[test]
 fn directories_that_nobody_may_write_to() {
     let linkers = placed("inputs");
