@@ -236,4 +236,11 @@ fn who_linked_a_file() {
     let missing = ask("missing");
     assert_eq!(missing.code, Some(1));
     assert!(missing.stderr.contains("cannot read missing"), "{missing}");
+    run(linkers.command("mkfifo").arg("fifo")).succeeded();
+    for name in [".", "fifo"] {
+        let doctor = ["60", &thinfarm_path().display().to_string(), "doctor", name].map(str::to_owned);
+        let said = run(linkers.command("timeout").args(doctor));
+        assert_eq!((said.code, &said.stdout[..]), (Some(1), ""), "{said}");
+        assert!(said.stderr.contains(&format!("cannot read {name}: it is not a regular file")), "{said}");
+    }
 }
