@@ -108,8 +108,7 @@ static LinkConfig facts(const lto::Config &C, const ModuleSummaryIndex &Index,
   StringRef Option = onlyOwnBackends(C);
   std::string NotText = pathThatIsNotText(Index);
   F.only_own_backends = rust::String::lossy(Option.empty() ? NotText : Option.str());
-  // --lto-emit-llvm is a hook.
-  if (NotText.empty() && (!Option.empty() || !notCacheable(C).empty()))
+  if (NotText.empty())
     for (const auto &Module : Index.modulePaths())
       F.modules.push_back(rust::String::lossy(Module.getKey().str()));
   return F;

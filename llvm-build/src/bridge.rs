@@ -434,7 +434,7 @@ pub(crate) mod ffi {
         no_warnings: bool,
         /// Because of what only LLVM's own backends can do the work; empty if others can.
         only_own_backends: String,
-        /// The modules of a link whose work only LLVM's own backends can do; empty if not all of their names are text.
+        /// The modules of the link; empty if not all of their names are text.
         modules: Vec<String>,
     }
 

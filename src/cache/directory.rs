@@ -4,9 +4,9 @@
 //! such a name.
 
 use std::ffi::OsStr;
-use std::fs::{self, Metadata};
+use std::fs::{self, DirBuilder, Metadata};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::Key;
@@ -84,7 +84,8 @@ pub(super) fn files(directory: &Path) -> io::Result<Vec<Found>> {
 /// it has or will have, and who made it may count what lld leaves in it.
 pub(super) fn create(directory: &Path) -> io::Result<()> {
     let is_new = !directory.exists();
-    fs::create_dir_all(directory)?;
+    // Whatever the umask, the new directory is none that is_open_to_all refuses.
+    DirBuilder::new().recursive(true).mode(0o775).create(directory)?;
     if is_new {
         // Without it all works; a directory that cannot be written to has hits as well.
         let _ = OutputFile::create(&directory.join(TAG)).and_then(|file| file.finish(TAG_TEXT.as_bytes()));

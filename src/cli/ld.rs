@@ -2,7 +2,6 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::fmt::Display;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -97,6 +96,7 @@ pub(super) fn run_if_called() -> Option<ExitCode> {
             }
         };
         print::colours(args.has_colours());
+        print::warnings(!args.has_no_warnings());
         if let Some(target) = args.mingw_target() {
             print::error(&format_args!(
                 "MinGW is out of scope: -m {target} asks for a link for Windows, and {NAME} links ELF only; \
@@ -140,7 +140,6 @@ impl Linker {
         let mut hearing = Hearing {
             run: &self.run,
             clang: self.run.clang()?,
-            no_warnings: args.has_no_warnings(),
             progress: None,
             modules: Vec::new(),
             left_to_lld: self.off,
@@ -183,8 +182,6 @@ fn modules_and(modules: usize, first: &str) -> String {
 struct Hearing<'a> {
     run: &'a RunArgs,
     clang: Option<Clang>,
-    /// lld is to say nothing but errors, and so are we.
-    no_warnings: bool,
     progress: Option<Progress>,
     /// The modules that the farm compiles.
     modules: Vec<String>,
@@ -192,21 +189,16 @@ struct Hearing<'a> {
 }
 
 impl Hearing<'_> {
-    fn warning(&self, text: &dyn Display) {
-        if !self.no_warnings {
-            print::warning(text);
-        }
-    }
-
     /// What is left to be told and kept of a link that has its output.
     fn linked(&self, args: &Arguments, maker: &Maker) {
         maker.sign(self.modules.len(), self.left_to_lld);
-        if self.no_warnings {
+        // Looking for it reads files.
+        if args.has_no_warnings() {
             return;
         }
         let modules = self.modules.iter().map(String::as_str).collect();
         if let Some(object) = unused_bitcode(args, &modules) {
-            self.warning(&format_args!(
+            print::warning(&format_args!(
                 "{object} has bitcode for LTO beside its machine code (FatLTO), and this link uses the machine code: \
                  --fat-lto-objects is missing, which clang passes only to a linker that it knows; \
                  -fuse-ld=lld --ld-path=PATH/{NAME}, or -Wl,--fat-lto-objects, makes it LTO"
@@ -215,10 +207,10 @@ impl Hearing<'_> {
     }
 
     /// What the link's own options are to modules with options of their own.
-    fn settled(&self, settled: &Settled) {
+    fn settled(settled: &Settled) {
         let Tally { modules, first } = &settled.relocated;
         if *modules > 0 {
-            self.warning(&format_args!(
+            print::warning(&format_args!(
                 "{}, made for an output at a fixed address (such as -fno-pic), compiled with the link's relocation \
                  model, pic: this output can hold no other",
                 modules_and(*modules, first)
@@ -226,7 +218,7 @@ impl Hearing<'_> {
         }
         for (option, Tally { modules, first }) in &settled.unfollowed {
             if *modules > 0 {
-                self.warning(&format_args!(
+                print::warning(&format_args!(
                     "{option} is not followed by {}, compiled with options of their own; \
                      a [[rule]] of thinfarm.toml changes these",
                     modules_and(*modules, first)
@@ -239,7 +231,7 @@ impl Hearing<'_> {
         match told {
             Told::LeftToLlvm { reason, loses_options: true } => {
                 self.left_to_lld = true;
-                self.warning(&format_args!(
+                print::warning(&format_args!(
                     "lld's own backends compile this link, every file with the link's options, because of {reason}"
                 ));
             }
@@ -248,23 +240,20 @@ impl Hearing<'_> {
                 self.left_to_lld = true;
                 let message = format!("lld's own backends compile this link, because of {reason}");
                 if self.run.asks_for_reports() {
-                    self.warning(&format_args!("{message}: nothing is measured or compared"));
+                    print::warning(&format_args!("{message}: nothing is measured or compared"));
                 } else if self.run.verbose {
                     print::note(&message);
                 }
             }
-            Told::NoCache(_) if self.no_warnings => {}
             Told::NoCache(error) => cache_args::unusable(error),
             Told::NotCached(reason) => {
                 if self.run.verbose {
                     print::note(&format_args!("no object of this link is cached, because of {reason}"));
                 }
             }
-            Told::Settled(settled) => self.settled(settled),
+            Told::Settled(settled) => Self::settled(settled),
             Told::Planned(plan, sources) => {
-                if !self.no_warnings {
-                    warn_of_missing(sources, "--thinfarm-missing-options");
-                }
+                warn_of_missing(sources, "--thinfarm-missing-options");
                 self.modules = plan.jobs.iter().map(|job| job.module.clone()).collect();
                 self.progress = Some(Progress::of_link(plan.jobs.len(), self.run.verbose));
             }

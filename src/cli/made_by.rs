@@ -1,6 +1,6 @@
 //! `thinfarm doctor FILE`: which linker made a file.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -50,6 +50,10 @@ pub(super) fn tell(file: &Path, json: bool) -> ExitCode {
 }
 
 fn answer(file: &Path) -> io::Result<(Answer<'_>, String)> {
+    // Opening a pipe waits for whoever writes to it.
+    if !fs::metadata(file)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
     let comment = comment(file)?;
     let says = match &comment[..] {
         [] => "it does not say which linker made it".to_owned(),

@@ -81,7 +81,7 @@ impl SourceArgs {
             Ok(config) => Ok(config.unwrap_or_default()),
             Err(error @ ConfigError::Untrusted { .. }) => {
                 // It is looked for by several.
-                WARNED.call_once(|| print::warning(&format_args!("{error} ({NAMES_IT})")));
+                WARNED.call_once(|| print::warning(&format_args!("{error}; {NAMES_IT}")));
                 Ok(Config::default())
             }
             Err(error) => Err(error.to_string()),
@@ -115,8 +115,8 @@ fn default_policy(names: &[SourceName]) -> MissingOptions {
     if names.contains(&SourceName::Kbuild) { MissingOptions::Error } else { MissingOptions::Warn }
 }
 
-/// How a file is named: as an option of commands, of the linker, and as its variable.
-const NAMES_IT: &str = "--config FILE; of ld.thinfarm --thinfarm-config=FILE or THINFARM_CONFIG";
+/// How a file is named: as an option of commands, and of the linker.
+const NAMES_IT: &str = "to use it all the same, name it: --config FILE (ld.thinfarm: --thinfarm-config=FILE)";
 
 /// The option of commands that decides about modules that no source knows.
 pub(super) const MISSING: &str = "--missing-options";

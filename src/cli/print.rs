@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 
@@ -18,6 +19,14 @@ pub(super) fn colours(wanted: Option<bool>) {
         let choice = if wanted { anstream::ColorChoice::AlwaysAnsi } else { anstream::ColorChoice::Never };
         choice.write_global();
     }
+}
+
+/// Warnings are not wanted.
+static NO_WARNINGS: AtomicBool = AtomicBool::new(false);
+
+/// From now on warnings are printed, or not.
+pub(super) fn warnings(wanted: bool) {
+    NO_WARNINGS.store(!wanted, Ordering::Relaxed);
 }
 
 /// Prints what was asked for. A reader that has gone away (`| head`) is not an error.
@@ -43,9 +52,11 @@ pub(super) fn error(text: &dyn Display) {
     tell(format_args!("thinfarm: {ERROR}error:{ERROR:#} {text}\n"));
 }
 
-/// `thinfarm: warning: …`, in clang's format.
+/// `thinfarm: warning: …`, in clang's format, unless nobody wants warnings.
 pub(super) fn warning(text: &dyn Display) {
-    tell(format_args!("thinfarm: {WARNING}warning:{WARNING:#} {text}\n"));
+    if !NO_WARNINGS.load(Ordering::Relaxed) {
+        tell(format_args!("thinfarm: {WARNING}warning:{WARNING:#} {text}\n"));
+    }
 }
 
 /// `thinfarm: note: …`, in clang's format.

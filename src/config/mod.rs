@@ -45,7 +45,7 @@ pub enum ConfigError {
         error: io::Error,
     },
     /// It was found, and somebody else may have written it.
-    #[error("{} is not used: {fault}; a file that an option names is", path.display())]
+    #[error("{} is not used: {fault}", path.display())]
     Untrusted {
         /// The file.
         path: PathBuf,

@@ -204,16 +204,6 @@ mod tests {
     }
 
     #[test]
-    fn the_last_output_is_the_one() {
-        let forms: [&[&str]; 4] = [&["-o", "d/x"], &["-od/x"], &["--output", "d/x"], &["--output=d/x"]];
-        for form in forms {
-            let args = [&["-o", "first", "--omagic"], form, &["a.o"]].concat();
-            assert_eq!(sorted(&args).output(), Path::new("d/x"), "{args:?}");
-        }
-        assert_eq!(sorted(&["a.o", "--oformat=binary", "-o"]).output(), Path::new("a.out"));
-    }
-
-    #[test]
     fn ours_and_llds_are_told_apart() {
         let args = sorted(&["-o", "x", "--thinfarm-jobs=4", "a.o", "--thinfarm-verbose", "--lto-O3"]);
         assert_eq!(args.lld, ["-o", "x", "a.o", "--lto-O3"]);
@@ -247,7 +237,9 @@ mod tests {
             (&["-op", "-orphan-handling=place"], "p"),
             (&["-o", "p", "--output=q"], "q"),
             (&["--output", "q", "-O2", "-optimize-bb-jumps"], "q"),
-            (&["-o"], "a.out"),
+            (&["-o", "p", "--omagic", "-od/q"], "d/q"),
+            (&["-o", "p", "--output", "d/q", "x.o"], "d/q"),
+            (&["x.o", "--oformat=binary", "-o"], "a.out"),
         ] {
             assert_eq!(sorted(args).output(), Path::new(output), "{args:?}");
         }

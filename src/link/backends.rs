@@ -13,6 +13,7 @@ use super::{Arguments, Directory};
 use crate::backend::JobError;
 use crate::cache::{Cache, CacheError};
 use crate::farm::{self, Event, Farm};
+use crate::input::Location;
 use crate::options::{LinkLine, LinkTerms, Resolver, Settled, Sources};
 use crate::plan::{Held, Job, ModuleFiles, Plan, Spool};
 use crate::report::{JobReport, Report};
@@ -157,12 +158,18 @@ fn files(job: &LinkJob, directory: &Path) -> ModuleFiles {
 impl llvm_build::Backends for Backends<'_> {
     fn begin(&mut self, config: &LinkConfig) -> Result<Option<PathBuf>, String> {
         // lld's hook that writes LLVM-IR cannot be told from those of --save-temps.
-        let reason =
+        let mut reason =
             if self.args.emits_llvm() { "--lto-emit-llvm" } else { config.only_own_backends.as_str() };
+        let read_once = config.modules.iter().find(|module| is_read_once(module));
+        let of_module = read_once.map(|module| format!("{module}, which is not a regular file"));
+        if reason.is_empty() {
+            reason = of_module.as_deref().unwrap_or_default();
+        }
         if !reason.is_empty() {
             let sources = self.settings.as_mut().map(|settings| &mut settings.sources);
-            // Where modules cannot be named, they may have options.
+            // Where modules cannot be named or read, they may have options.
             let loses_options = config.modules.is_empty()
+                || read_once.is_some()
                 || sources.is_some_and(|sources| config.modules.iter().any(|module| sources.knows(module)));
             (self.listen)(&Told::LeftToLlvm { reason, loses_options })?;
             return Ok(None);
@@ -237,6 +244,12 @@ impl llvm_build::Backends for Backends<'_> {
     fn finish(&mut self) {
         self.directory.remove();
     }
+}
+
+/// Whether lld has read `module` from what no job can read again, such as a pipe.
+fn is_read_once(module: &str) -> bool {
+    let (Location::File(path) | Location::Member { archive: path, .. }) = Location::of(module);
+    fs::metadata(path).is_ok_and(|found| !found.is_file())
 }
 
 /// What lld asks for, by the object that is to be made: a plan has an order of its own.

@@ -4,7 +4,7 @@
 //! code, without LTO, and nothing goes wrong but the speed of the program.
 
 use std::collections::HashSet;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
@@ -77,9 +77,13 @@ fn library(name: &str, directories: &[PathBuf]) -> Option<PathBuf> {
 /// The first object with unused bitcode in the file `path`: its own name, or that of a member.
 fn look(path: &Path) -> io::Result<Option<String>> {
     const ARCHIVES: [&[u8; 8]; 2] = [b"!<arch>\n", b"!<thin>\n"];
+    // Opening a pipe waits for whoever writes to it.
+    if !fs::metadata(path)?.is_file() {
+        return Ok(None);
+    }
     let mut file = File::open(path)?;
     let mut magic = [0; 8];
-    if !file.metadata()?.is_file() || file.read_exact(&mut magic).is_err() {
+    if file.read_exact(&mut magic).is_err() {
         return Ok(None);
     }
     file.rewind()?;

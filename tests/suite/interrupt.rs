@@ -67,16 +67,23 @@ fn started(link: &Link, small: &[&str], variables: &[(&str, &Path)]) -> Child {
     farm.envs(variables.iter().copied());
     let farm = farm.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = farm.spawn().expect("thinfarm to start");
-    let started = Instant::now();
-    while !small.iter().all(|stem| link.path(&format!("{stem}{NATIVE}")).exists()) {
-        let ended = child.try_wait().expect("a child to wait for");
-        assert!(ended.is_none(), "the run ended before it could be stopped: {ended:?}");
-        assert!(started.elapsed() < Duration::from_secs(60), "the small objects never came");
-        sleep(Duration::from_millis(10));
-    }
+    wait_for("the small objects", &mut child, || {
+        small.iter().all(|stem| link.path(&format!("{stem}{NATIVE}")).exists())
+    });
     sleep(Duration::from_millis(100));
     assert!(child.try_wait().expect("a child to wait for").is_none(), "the long job is too short");
     child
+}
+
+/// Waits until `came` says that `what` has come, which has to be while `child` runs.
+fn wait_for(what: &str, child: &mut Child, came: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !came() {
+        let ended = child.try_wait().expect("a child to wait for");
+        assert!(ended.is_none(), "the run ended before it could be stopped: {ended:?}");
+        assert!(started.elapsed() < Duration::from_secs(60), "{what} never came");
+        sleep(Duration::from_millis(10));
+    }
 }
 
 fn send(child: &Child, signal: Signal) {
@@ -196,10 +203,8 @@ fn what_is_ignored_stays_ignored() {
     let mut shell = link.command("sh");
     shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(thinfarm().get_program());
     shell.args(["backend", "--list", "list", "--", "-O2"]).stdin(Stdio::null()).stderr(Stdio::null());
-    let child = shell.spawn().expect("a shell");
-    while temporaries(&link, "long").is_empty() {
-        sleep(Duration::from_millis(10));
-    }
+    let mut child = shell.spawn().expect("a shell");
+    wait_for("a temporary", &mut child, || !temporaries(&link, "long").is_empty());
     send(&child, Signal::SIGHUP);
     let status = wait_until(child, Instant::now() + Duration::from_secs(120)).expect("the end of the run");
     assert!(status.success(), "{status}");

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::fixture::run;
 use crate::two_linkers::{OBJECTS, PRINTS, THIN, TwoLinkers};
 
 /// The program with its modules in `directory`, two of them in an archive and a thin archive.
@@ -82,6 +83,59 @@ fn names_that_are_not_utf_8() {
     let mut output = args("names.o".into());
     output[3] = odd(b"prog");
     linkers.link_by_clang(&output).same();
+}
+
+/// What every user may write to is refused, so nothing like it is made.
+#[test]
+fn directories_made_under_umask_0() {
+    let linkers = TwoLinkers::program();
+    let [cache, share] = ["new/cache", "new/share"].map(|name| linkers.tmp_beside(name));
+    let mut shell = linkers.command("sh");
+    shell.args(["-c", "umask 0; exec \"$@\"", "sh"]).arg(linkers.linker()).args(OBJECTS);
+    shell.args(["-shared", "-o", "lib.so", &format!("--thinlto-cache-dir={cache}")]);
+    let said = run(shell.arg(format!("--thinfarm-machine-share={share}"))).succeeded();
+    assert_eq!(said.stderr, "", "{said}");
+    for directory in [&cache, &share] {
+        let mode = fs::metadata(directory).expect("a directory that was made").permissions().mode();
+        assert_eq!(mode & 0o777, 0o775, "{directory}");
+    }
+    let names = fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().file_name());
+    let entries = names.filter(|name| name.as_encoded_bytes().starts_with(b"llvmcache-")).count();
+    assert!(entries >= OBJECTS.len(), "{entries} entries");
+}
+
+/// lld reads such a module once, and no job could read it again.
+#[test]
+fn modules_that_come_through_pipes() {
+    let linkers = TwoLinkers::program();
+    linkers.tool("llvm-ar", &["rc", "libnames.a", "names.o"]);
+    linkers.add("native.c", "int native(void) { return 1; }", &["-O2", "-fPIC"]);
+    // Not where all files are read to be compared.
+    let fifo = linkers.tmp_beside("fifo");
+    run(linkers.command("mkfifo").arg(&fifo)).succeeded();
+    let through = |script: &str, args: &[&str]| {
+        linkers.both(|linker| {
+            let mut shell = linkers.command("sh");
+            shell.args(["-c", script, "sh", &fifo, "timeout", "60"]).arg(linker);
+            shell.args(["main.o", "area.o", "-shared", "-o", "lib.so"]).args(args);
+            shell
+        })
+    };
+    const STDIN: &str = "shift; cat names.o | \"$@\"";
+    const FIFO: &str = "cat names.o >\"$1\" & shift; \"$@\"";
+    for (script, args, name) in [
+        (STDIN, &["/dev/stdin"][..], "/dev/stdin"),
+        ("shift; cat libnames.a | \"$@\"", &["--whole-archive", "/dev/stdin"], "/dev/stdin(names.o at "),
+        (FIFO, &[&fifo], &fifo),
+    ] {
+        let linked = through(script, args).same_files().says("lld's own backends compile this link");
+        linked.says(name).says("which is not a regular file");
+    }
+    through(STDIN, &["/dev/stdin", "--no-warnings"]).same();
+    // Nothing else opens a pipe either, which nobody writes to any more.
+    through(FIFO, &[&fifo, "--lto-emit-asm"]).same_files().says("because of --lto-emit-asm");
+    through("cat native.o >\"$1\" & shift; \"$@\"", &["names.o", &fifo]).same();
+    through("shift; \"$@\" <names.o", &["/dev/stdin"]).same();
 }
 
 #[test]

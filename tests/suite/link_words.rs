@@ -1,6 +1,9 @@
 //! What is said on standard error, in lld's form: warnings about the cache, diagnostics of backends, response files that
 //! cannot be, and what is out of scope.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
 use crate::fixture::{run, thinfarm_path};
 use crate::two_linkers::{OBJECTS, TwoLinkers};
 
@@ -157,6 +160,29 @@ fn bitcode_that_a_link_does_not_use() {
 }
 
 #[test]
+fn no_warnings_is_for_ours_too() {
+    let linkers = TwoLinkers::program();
+    let open_to_all = |name: &str, mode: u32| {
+        std::fs::set_permissions(linkers.path(name), Permissions::from_mode(mode)).unwrap();
+    };
+    std::fs::create_dir(linkers.path("cache")).unwrap();
+    open_to_all("cache", 0o777);
+    linkers.write("thinfarm.toml", "");
+    open_to_all("thinfarm.toml", 0o666);
+    let link = |more: &[&str]| {
+        linkers.ours(&[&OBJECTS[..], &["-shared", "-o", "lib.so"], more].concat()).succeeded().stderr
+    };
+    for cache in ["--thinfarm-cache-dir=cache", "--thinlto-cache-dir=cache"] {
+        let stderr = link(&[cache]);
+        assert!(stderr.contains("thinfarm.toml is not used"), "{stderr}");
+        assert!(stderr.contains("nothing is cached"), "{stderr}");
+        for option in ["-w", "--no-warnings"] {
+            assert_eq!(link(&[cache, option]), "", "{cache} {option}");
+        }
+    }
+}
+
+#[test]
 fn who_linked_a_file() {
     let linkers = TwoLinkers::program();
     let ask = |file: &str| run(linkers.command(thinfarm_path()).args(["doctor", file]));
@@ -210,4 +236,11 @@ fn who_linked_a_file() {
     let missing = ask("missing");
     assert_eq!(missing.code, Some(1));
     assert!(missing.stderr.contains("cannot read missing"), "{missing}");
+    run(linkers.command("mkfifo").arg("fifo")).succeeded();
+    for name in [".", "fifo"] {
+        let doctor = ["60", &thinfarm_path().display().to_string(), "doctor", name].map(str::to_owned);
+        let said = run(linkers.command("timeout").args(doctor));
+        assert_eq!((said.code, &said.stdout[..]), (Some(1), ""), "{said}");
+        assert!(said.stderr.contains(&format!("cannot read {name}: it is not a regular file")), "{said}");
+    }
 }

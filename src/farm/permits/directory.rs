@@ -48,7 +48,8 @@ pub(super) fn of_user() -> Result<PathBuf, ShareError> {
 pub(super) fn named(directory: &Path) -> Result<PathBuf, ShareError> {
     const STICKY: u32 = 0o1000;
     let unusable = |source| ShareError::Unusable { path: directory.to_owned(), source };
-    fs::create_dir_all(directory).map_err(unusable)?;
+    // Whatever the umask, the new directory is none that is refused below.
+    DirBuilder::new().recursive(true).mode(0o775).create(directory).map_err(unusable)?;
     match fs::metadata(directory).map_err(unusable)?.mode() & (STICKY | 0o002) {
         0o002 => Err(ShareError::NotPrivate {
             directory: directory.to_owned(),
