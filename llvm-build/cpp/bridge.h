@@ -77,6 +77,7 @@ class BackendResult;
 
 void initialize();
 rust::String set_llvm_args(rust::Slice<const rust::String> Args);
+rust::String unknown_llvm_arg(rust::Slice<const rust::String> Args);
 rust::String clang_version();
 
 void reset_thread_peak();

@@ -8,6 +8,7 @@
 #include "rescue.h"
 
 #include "clang/Basic/Version.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/InitializePasses.h"
 #include "llvm/PassRegistry.h"
 #include "llvm/Support/CommandLine.h"
@@ -19,6 +20,7 @@
 
 #include <cstring>
 #include <mutex>
+#include <utility>
 
 using namespace llvm;
 
@@ -110,6 +112,34 @@ rust::String set_llvm_args(rust::Slice<const rust::String> Args) {
   if (!cl::ParseCommandLineOptions(static_cast<int>(Argv.size()), Argv.data(), "", &OS))
     cl::ResetAllOptionOccurrences();
   return rust::String::lossy(Complaint);
+}
+
+// The option that LLVM finds by `Name`, if it finds one: of this name, or one whose value may follow without a `=`.
+static const cl::Option *optionOf(StringRef Name) {
+  auto &Registered = cl::getRegisteredOptions();
+  if (auto Found = Registered.find(Name); Found != Registered.end())
+    return Found->second;
+  for (StringRef Beginning = Name.drop_back(); !Beginning.empty(); Beginning = Beginning.drop_back())
+    if (auto Found = Registered.find(Beginning);
+        Found != Registered.end() && is_contained({cl::Prefix, cl::AlwaysPrefix}, Found->second->getFormattingFlag()))
+      return Found->second;
+  return nullptr;
+}
+
+rust::String unknown_llvm_arg(rust::Slice<const rust::String> Args) {
+  bool IsValue = false;
+  for (const rust::String &Arg : Args) {
+    StringRef Word(Arg.data(), Arg.size());
+    if (std::exchange(IsValue, false) || !Word.starts_with("-") || Word == "-")
+      continue;
+    auto [Name, Value] = Word.ltrim('-').split('=');
+    const cl::Option *Option = Name.empty() ? nullptr : optionOf(Name);
+    if (!Option)
+      return Arg;
+    IsValue = !Word.contains('=') && Option->ArgStr == Name &&
+              Option->getValueExpectedFlag() == cl::ValueRequired;
+  }
+  return {};
 }
 
 rust::String clang_version() { return clang::getClangFullVersion(); }

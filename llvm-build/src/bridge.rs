@@ -532,6 +532,8 @@ pub(crate) mod ffi {
 
         /// Applies `-mllvm` options; returns LLVM's complaint or an empty string.
         fn set_llvm_args(args: &[String]) -> String;
+        /// The first of `-mllvm` options that LLVM does not know, or an empty string.
+        fn unknown_llvm_arg(args: &[String]) -> String;
         /// The commit or release of the linked clang, for example `Debian clang version 22.1.8`.
         fn clang_version() -> String;
 

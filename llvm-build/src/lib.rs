@@ -46,7 +46,7 @@ pub use mapped::Mapped;
 pub use mappings::release_read_mappings;
 pub use process::{
     LLVM_MAJOR, build_bindir, build_version, clang_version, executed_path, initialize, llvm_version,
-    set_llvm_args, targets,
+    set_llvm_args, targets, unknown_llvm_arg,
 };
 pub use rescue::{JobThread, has_crashed};
 pub use variants::chosen_variants;

@@ -41,6 +41,12 @@ pub fn set_llvm_args(args: &[String]) -> Result<(), String> {
     if complaint.is_empty() { Ok(()) } else { Err(complaint) }
 }
 
+/// The first of options given to clang after `-mllvm` that LLVM has none of that name for. Nothing is applied.
+pub fn unknown_llvm_arg(args: &[String]) -> Option<String> {
+    initialize();
+    Some(ffi::unknown_llvm_arg(args)).filter(|arg| !arg.is_empty())
+}
+
 /// The linked LLVM's version: major, minor, patch.
 pub fn llvm_version() -> (u32, u32, u32) {
     inkwell::support::get_llvm_version()

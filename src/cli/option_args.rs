@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::print;
 use crate::config::{Config, ConfigError};
-use crate::options::{MissingInput, MissingOptions, SourceName, Sources};
+use crate::options::{MissingInput, MissingOptions, SourceName, Sources, UnusableOptions};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Codegen options")]
@@ -29,8 +29,8 @@ pub(super) struct SourceArgs {
     /// thinfarm.toml.
     #[arg(long = "options", value_name = "SOURCE")]
     pub(super) sources: Vec<SourceName>,
-    /// What to do about a module that no source knows, or whose options name a file that is not there [default:
-    /// error with kbuild, else warn].
+    /// What to do about a module that no source knows, or whose options name a file that is not there or cannot be
+    /// used [default: error with kbuild, else warn].
     #[arg(long, value_name = "POLICY")]
     pub(super) missing_options: Option<Policy>,
     /// Rules and default sources [default: thinfarm.toml, looked for from the working directory
@@ -139,6 +139,20 @@ pub(super) fn warn_of_missing(sources: &Sources, option: &str) {
     }
     if sources.input_policy() == MissingOptions::Warn {
         warn_of_missing_inputs(sources.missing_inputs(), option);
+        warn_of_unusable(sources.unusable(), sources.giver(), option);
+    }
+}
+
+fn warn_of_unusable(unusable: &[UnusableOptions], giver: &str, option: &str) {
+    const ENOUGH: usize = 5;
+    for options in unusable.iter().take(ENOUGH) {
+        print::warning(&format_args!(
+            "{options}; compiled with the options of {giver} ({option}=error or =ignore)"
+        ));
+    }
+    let more: usize = unusable.iter().skip(ENOUGH).map(|options| options.modules.len()).sum();
+    if more > 0 {
+        print::warning(&format_args!("the own options of {more} more modules cannot be used"));
     }
 }
 

@@ -15,6 +15,7 @@ mod resolver;
 pub mod source;
 mod source_name;
 mod sources;
+mod unusable;
 
 pub use command::CompileCommand;
 pub use file_options::FileOptions;
@@ -28,3 +29,4 @@ pub use resolver::Resolver;
 pub use source::SourceError;
 pub use source_name::SourceName;
 pub use sources::{MissingOptions, Provenance, Sources};
+pub use unusable::UnusableOptions;

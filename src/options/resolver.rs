@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use llvm_build::{CodegenOptions, CommandError, JobFiles};
+use llvm_build::{CodegenOptions, CommandError, JobFiles, unknown_llvm_arg};
 
 use super::link_terms::{Departures, LinkTerms, Settled};
 use super::{CompileCommand, FileOptions};
@@ -83,6 +83,30 @@ impl Resolver {
         };
         self.count(module, &departures);
         Ok(Arc::new(command))
+    }
+
+    /// The same, if LLVM knows the options after `-mllvm` too, which clang does not look at.
+    ///
+    /// # Errors
+    /// As [`Resolver::resolve`]; LLVM does not know one.
+    pub fn resolve_known(
+        &mut self,
+        options: &FileOptions,
+        module: &str,
+        index: &str,
+        output: &str,
+    ) -> Result<Arc<CompileCommand>, CommandError> {
+        if !self.known.contains_key(options) {
+            let (input, index, output) = (module.to_owned(), index.to_owned(), output.to_owned());
+            let known = self.learn(options, JobFiles { input, index, output, ..JobFiles::default() })?;
+            self.known.insert(options.clone(), known);
+        }
+        match unknown_llvm_arg(&self.known[options].first.codegen().llvm_args) {
+            Some(arg) => {
+                Err(CommandError::Unsupported(format!("LLVM does not know the option {arg} (-mllvm)")))
+            }
+            None => self.resolve(options, module, index, output),
+        }
     }
 
     /// What `options` mean, by the example of the job of `files`.

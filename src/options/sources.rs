@@ -11,7 +11,9 @@ use llvm_build::{MissingFile, ModuleFacts, ModuleRecord, backend_flags, option_g
 
 use super::source::compile_commands::Wanted;
 use super::source::{self, CompileCommands, Kept, RanIn, SourceError};
-use super::{FileOptions, Frame, LinkLine, MissingInput, SourceName, missing_input};
+use super::{
+    FileOptions, Frame, LinkLine, MissingInput, SourceName, UnusableOptions, missing_input, unusable,
+};
 use crate::config::Rule;
 use crate::input::{Archives, Location, Modules};
 
@@ -40,11 +42,14 @@ pub struct Provenance {
     pub missing_files: Vec<MissingFile>,
     /// What rules did, in their order.
     pub rules: Vec<String>,
+    /// Whether a source knows the module.
+    #[serde(skip)]
+    pub is_own: bool,
 }
 
 impl Provenance {
     fn of(source: String) -> Self {
-        Self { source, found_files_in: None, missing_files: Vec::new(), rules: Vec::new() }
+        Self { source, found_files_in: None, missing_files: Vec::new(), rules: Vec::new(), is_own: false }
     }
 }
 
@@ -87,6 +92,7 @@ pub struct Sources {
     missing: Vec<String>,
     input_policy: MissingOptions,
     missing_inputs: Vec<MissingInput>,
+    unusable: Vec<UnusableOptions>,
     modules: Modules,
     archives: Archives,
     /// The working directory; a command of this directory is not elsewhere.
@@ -122,6 +128,7 @@ impl Sources {
             missing: Vec::new(),
             input_policy: MissingOptions::Warn,
             missing_inputs: Vec::new(),
+            unusable: Vec::new(),
             modules: Modules::default(),
             archives: Archives::default(),
             here: std::env::current_dir().unwrap_or_default(),
@@ -181,6 +188,10 @@ impl Sources {
     /// # Errors
     /// A source knows the module, but what it says cannot be used.
     pub fn options(&mut self, module: &str) -> Result<(FileOptions, Provenance), SourceError> {
+        self.find(&self.named(module), /* asks */ true)
+    }
+
+    fn named<'a>(&self, module: &'a str) -> Named<'a> {
         let object = self.archives.object_path(module);
         let member = match Location::of(module) {
             Location::Member { name, .. } if object.is_none() => Some(name),
@@ -188,7 +199,7 @@ impl Sources {
         };
         let rule_path = path_for_rules(module, object.as_deref());
         let file = file_of(module, object.as_deref());
-        self.find(Named { module, object, member, rule_path, file })
+        Named { module, object, member, rule_path, file }
     }
 
     /// Whether a source or a rule has something to say of `module`, or would have, were it not unusable.
@@ -210,20 +221,30 @@ impl Sources {
         module: &str,
         origin: &str,
     ) -> Result<(FileOptions, Provenance), SourceError> {
-        let member = match Location::of(origin) {
-            Location::Member { name, .. } => name,
-            Location::File(path) => path.to_string_lossy().into_owned(),
-        };
-        let rule_path = path_for_rules(origin, None);
-        let file = file_of(origin, None);
-        self.find(Named { module, object: None, member: Some(member), rule_path, file })
+        self.find(&named_by_origin(module, origin), /* asks */ true)
     }
 
-    fn find(&mut self, named: Named<'_>) -> Result<(FileOptions, Provenance), SourceError> {
+    /// The options that `module`, taken out of `origin` if there is one, would have if no source knew it.
+    ///
+    /// # Errors
+    /// The module cannot be asked for its target.
+    pub fn options_without_own(
+        &mut self,
+        module: &str,
+        origin: Option<&str>,
+    ) -> Result<(FileOptions, Provenance), SourceError> {
+        let named = match origin {
+            Some(origin) => named_by_origin(module, origin),
+            None => self.named(module),
+        };
+        self.find(&named, /* asks */ false)
+    }
+
+    fn find(&mut self, named: &Named<'_>, asks: bool) -> Result<(FileOptions, Provenance), SourceError> {
         let module = named.module;
-        let mut asked = Asked { named: &named, modules: &self.modules, record: None };
+        let mut asked = Asked { named, modules: &self.modules, record: None };
         let mut found = None;
-        for source in &self.sources {
+        for source in self.sources.iter().filter(|_| asks) {
             found = asked.ask(source, &self.wishes)?;
             if found.is_some() {
                 break;
@@ -234,21 +255,22 @@ impl Sources {
             Some(line) if !known => asked.link_defaults(line)?,
             _ => None,
         };
-        let (mut options, provenance) = match found {
-            Some(Found::Kept(kept)) => self.backend_options(kept, &named)?,
+        let (mut options, mut provenance) = match found {
+            Some(Found::Kept(kept)) => self.backend_options(kept, named)?,
             Some(Found::Options(flags, source)) => (FileOptions::given(flags), Provenance::of(source)),
             None => match link_defaults {
                 Some(defaults) => (defaults, Provenance::of(LINK.to_owned())),
                 None => (FileOptions::given(self.given.clone()), Provenance::of(self.giver.to_owned())),
             },
         };
+        provenance.is_own = known;
         if let Some(line) = &self.link
             && known
         {
             line.filter(&mut options);
         }
         // A module that cannot be read fails by itself, for a better reason.
-        if !known && !self.sources.is_empty() && self.modules.reading().open(module).is_ok() {
+        if asks && !known && !self.sources.is_empty() && self.modules.reading().open(module).is_ok() {
             self.missing.push(module.to_owned());
         }
         let (options, mut provenance) = self.apply_rules(&named.rule_path, options, provenance);
@@ -278,6 +300,16 @@ impl Sources {
     /// Those that commands of modules asked for name, and that a backend would read.
     pub fn missing_inputs(&self) -> &[MissingInput] {
         &self.missing_inputs
+    }
+
+    /// Remembers that `module` is compiled without its own options, for `reason`, which does not name it.
+    pub fn note_unusable(&mut self, module: &str, reason: String) {
+        unusable::collect(&mut self.unusable, module, reason);
+    }
+
+    /// Modules that are compiled without their own options.
+    pub fn unusable(&self) -> &[UnusableOptions] {
+        &self.unusable
     }
 
     /// # Errors
@@ -363,6 +395,17 @@ impl Sources {
         }
         (options, provenance)
     }
+}
+
+/// What is known of a module that was taken out of `origin`.
+fn named_by_origin<'a>(module: &'a str, origin: &str) -> Named<'a> {
+    let member = match Location::of(origin) {
+        Location::Member { name, .. } => name,
+        Location::File(path) => path.to_string_lossy().into_owned(),
+    };
+    let rule_path = path_for_rules(origin, None);
+    let file = file_of(origin, None);
+    Named { module, object: None, member: Some(member), rule_path, file }
 }
 
 /// What globs of rules are compared with: the module's file or, inside an archive, `lib.a(x.o)`.

@@ -3,6 +3,7 @@
 //! A plan is made once, checked, and then only read. Making one touches the file system for the
 //! sizes and kinds of the modules and nothing else.
 
+mod command;
 mod distribution;
 mod held;
 mod list;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use command::{Compiled, Wanted};
 pub use distribution::{CommonArgs, DistributedJob, Distribution, DistributionError};
 pub use held::{Held, Spool};
 pub use list::{IndexList, ListError};
@@ -84,6 +86,20 @@ pub enum PlanError {
         /// The module id.
         module: String,
         /// Where the flags are from.
+        from: String,
+        /// Why.
+        error: CommandError,
+    },
+    /// The options that a source has for a module are of no use, and that is to be an error.
+    #[error(
+        "{module}: its options, from {from}, make no backend job: {error}; remove the word by a [[rule]] of \
+         thinfarm.toml, name another source (--options), or compile it without its own options \
+         (--missing-options warn)"
+    )]
+    Unusable {
+        /// The module id.
+        module: String,
+        /// Where the options are from.
         from: String,
         /// Why.
         error: CommandError,
@@ -159,14 +175,8 @@ impl Plan {
                 native.push(NativeObject { module, path, jobs_before: jobs.len() });
                 continue;
             }
-            let (options, provenance) = sources.options(&module)?;
-            let command = resolver
-                .resolve(&options, &module, &index.to_string_lossy(), &output.to_string_lossy())
-                .map_err(|error| PlanError::Flags {
-                    from: provenance.source,
-                    module: module.clone(),
-                    error,
-                })?;
+            let wanted = Wanted::new(&module, &index, &output);
+            let command = wanted.compiled(sources, resolver)?.command;
             jobs.push(Job { module, index, output, command, size, held: None });
         }
         sources.check()?;
@@ -186,16 +196,9 @@ impl Plan {
         let mut jobs = Vec::with_capacity(distribution.jobs.len());
         for job in &distribution.jobs {
             let DistributedJob { module, index, output, args, .. } = job;
-            let (mut options, provenance) = match job.taken_from() {
-                Some(origin) => sources.options_of_extracted(module, origin)?,
-                None => sources.options(module)?,
-            };
-            if !args.is_empty() {
-                options.flags = [&options.flags[..], args].concat().into();
-            }
-            let command = resolver.resolve(&options, module, index, output).map_err(|error| {
-                PlanError::Flags { from: provenance.source, module: module.clone(), error }
-            })?;
+            let wanted = Wanted::new(module, index.as_ref(), output.as_ref());
+            let wanted = Wanted { origin: job.taken_from(), more: args, ..wanted };
+            let command = wanted.compiled(sources, resolver)?.command;
             jobs.push(Job {
                 module: module.clone(),
                 index: index.into(),

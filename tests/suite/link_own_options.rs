@@ -153,3 +153,45 @@ fn of_a_module_with_a_large_structure() {
     let own = ["--thinfarm-options=recorded", "--thinfarm-missing-options=error"];
     linkers.ours(&[&own[..], &["-shared", "large.o", "-o", "x.so"]].concat()).succeeded();
 }
+
+/// Other compilers and newer clangs have options that this one does not know; lld makes such a link.
+#[test]
+fn that_clang_or_llvm_does_not_know_are_told_and_the_module_is_compiled_as_by_lld() {
+    let linkers = TwoLinkers::new();
+    let policy = |policy: &str| format!("--thinfarm-missing-options={policy}");
+    let (error, ignore) = (policy("error"), policy("ignore"));
+    for (line, word) in [
+        ("flang-22 -O1 -ffree-form -c a.f90", "-ffree-form"),
+        ("clang-24 -O1 -fnew-thing -c a.c", "-fnew-thing"),
+        ("clang -O1 -mllvm -gone-option=3 -c a.c", "-gone-option=3"),
+    ] {
+        for name in ["a", "b"] {
+            linkers.write(
+                &format!("{name}.ll"),
+                format!(
+                    "target triple = \"x86_64-pc-linux-gnu\"\n\
+                     define i32 @{name}(i32 %x) {{ %y = mul i32 %x, 10\n ret i32 %y }}\n\
+                     !llvm.commandline = !{{!0}}\n!0 = !{{!\"{line}\"}}\n"
+                ),
+            );
+            linkers.tool("opt", &["-module-summary", &format!("{name}.ll"), "-o", &format!("{name}.o")]);
+        }
+        let args = ["-shared", "a.o", "b.o", "-o", "x.so"];
+        let said = linkers.link(&args).same_files().ours.said;
+        assert_eq!(said.stderr.lines().count(), 1, "{said}");
+        for part in ["warning: ", "a.o, b.o: ", word, "--thinfarm-missing-options"] {
+            assert!(said.stderr.contains(part), "no {part} in {said}");
+        }
+        let said = linkers.ours(&[&args[..], &[&ignore]].concat()).succeeded();
+        assert!(said.stderr.is_empty(), "{said}");
+        let said = linkers.ours(&[&args[..], &[&error]].concat());
+        assert_eq!(said.code, Some(1), "{said}");
+        assert!(said.stderr.contains(word) && said.stderr.contains("[[rule]]"), "{said}");
+    }
+    // What LLVM knows is applied: a value of its own, and an option that is another word.
+    linkers.write("a.c", "int a(int x) { return x * 10; }\n");
+    let own = ["-O2", "-flto=thin", "-frecord-command-line", "-mllvm", "-inline-threshold", "-mllvm", "300"];
+    linkers.compile("a.c", &own);
+    let said = linkers.ours(&["-shared", "a.o", "-o", "x.so"]).succeeded();
+    assert!(said.stderr.is_empty(), "{said}");
+}

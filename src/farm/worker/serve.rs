@@ -44,8 +44,9 @@ fn accept(hello: &Hello) -> Result<(), String> {
     if hello.build != build() {
         return Err(format!("is another program ({}, not {})", build(), hello.build));
     }
-    process::set_llvm_args(&hello.llvm_args)
-        .map_err(|complaint| format!("does not know them: {}", complaint.to_string().trim_end()))?;
+    process::set_llvm_args(&hello.llvm_args).map_err(|complaint| {
+        format!("cannot give LLVM its options (-mllvm): {}", complaint.to_string().trim_end())
+    })?;
     Ok(())
 }
 
