@@ -4,12 +4,14 @@
 // `sys::RemoveFileOnSignal`, which comes into being when lld or clang's actions create an output, would remove the
 // outputs of all jobs when one of them crashes. So this one stands before both, on a stack of its own.
 //
-// The rules of signal handlers hold: no lock is taken and nothing is allocated here before the fate of the process
-// is sealed, and what LLVM prints then is what it prints in any program.
+// The rules of signal handlers hold for what is done here before the fate of the process is sealed: no lock is taken
+// and nothing is allocated. LLVM's words for what it was doing may do both, so a job that dies of a fault is watched
+// (rescue.cpp) before it is asked for them.
 
 #include "crash.h"
 #include "guard.h"
 #include "llvm-build/src/bridge.rs.h"
+#include "rescue.h"
 
 #include "llvm/Support/CrashRecoveryContext.h"
 #include "llvm/Support/FileSystem.h"
@@ -151,12 +153,17 @@ const void *setOuterActivities(const void *Entries) {
   return std::exchange(Outer, Entries);
 }
 
+void forgetLastWords() { Last.Signal = 0, Last.FullStack = 0, Last.Length = 0; }
+
 LastWords lastWords() { return {Last.Signal, Last.FullStack, {Last.Doing.data(), Last.Length}}; }
 
 void leaveGuardedCall(int Signal, size_t FullStack) {
   CrashRecoveryContext *Context = CrashRecoveryContext::GetCurrent();
   if (!Context)
     return;
+  // Before anything that may wait for a lock which the crashed code holds: then this job is given up as well.
+  if (Signal != 0)
+    noteCrash();
   if (!IsAsking) {
     IsAsking = true;
     Last.Signal = Signal;

@@ -27,6 +27,7 @@ struct LastWords {
   std::string Doing;
 };
 LastWords lastWords();
+void forgetLastWords();
 
 // Notes what LLVM is doing on this thread, for `lastWords`, and ends the guarded call. Returns if there is none.
 void leaveGuardedCall(int Signal, size_t FullStack = 0);

@@ -70,6 +70,7 @@ static std::string reasonOfCrash(const LastWords &Words) {
 GuardOutcome runGuarded(function_ref<void()> Fn) {
   useSignalStack();
   FatalReason.clear();
+  forgetLastWords();
   const void *Activities = SavePrettyStackState();
   const void *Outer = setOuterActivities(Activities);
   CrashRecoveryContext Context;
@@ -83,8 +84,6 @@ GuardOutcome runGuarded(function_ref<void()> Fn) {
   LastWords Words = lastWords();
   Outcome.Doing = std::move(Words.Doing);
   Outcome.Crashed = Words.Signal != 0;
-  if (Outcome.Crashed)
-    noteCrash();
   Outcome.Error = Outcome.Crashed ? reasonOfCrash(Words) : FatalReason;
   // An empty one would say that all is well.
   if (Outcome.Error.empty())

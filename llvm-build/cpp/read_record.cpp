@@ -154,7 +154,8 @@ static unsigned readUnabbreviated(BitReader &Bits, SmallVectorImpl<uint64_t> &Va
   return Code;
 }
 
-// See `BriefMetadata`; the record is of a block of metadata. Positions are those that LLVM's `MetadataLoader` (llvm/lib/Bitcode/Reader) reads.
+// See `BriefMetadata`; the record is of a block of metadata. Positions are those that LLVM's `MetadataLoader`
+// (llvm/lib/Bitcode/Reader) reads.
 static void shorten(unsigned Code, MutableArrayRef<uint64_t> Record, SmallVectorImpl<uint64_t> &Values) {
   if (Code == bitc::METADATA_GLOBAL_DECL_ATTACHMENT && !Record.empty())
     // The first says what the others are attached to.

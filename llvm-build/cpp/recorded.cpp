@@ -113,14 +113,15 @@ ModuleRecord BitcodeModule::record(rust::String &Error) const {
   if (!Thin)
     return Record;
   auto Context = std::make_unique<LLVMContext>();
-  Expected<BlockOfBits> Metadata = metadataOf(Thin->getBuffer());
-  if (!Metadata) {
-    Error = text(toString(Metadata.takeError()));
-    return Record;
-  }
   // Out here, where it also ends after a crash.
-  BriefMetadata Brief(*Metadata);
+  BriefMetadata Brief({});
   GuardOutcome Guard = runGuarded([&] {
+    Expected<BlockOfBits> Metadata = metadataOf(Thin->getBuffer());
+    if (!Metadata) {
+      Error = text(toString(Metadata.takeError()));
+      return;
+    }
+    BriefMetadata::Current = *Metadata;
     // As for an import: metadata is read where it is asked for only.
     Expected<std::unique_ptr<Module>> Loaded =
         llvm::BitcodeModule(*Thin).getLazyModule(*Context, /*ShouldLazyLoadMetadata=*/true,

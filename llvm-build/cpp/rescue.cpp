@@ -10,11 +10,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
 #include <mutex>
 #include <pthread.h>
+#include <semaphore.h>
 #include <unistd.h>
 #include <vector>
 
@@ -40,6 +42,11 @@ constexpr int64_t Little = 1000000;
 static std::mutex Lock;
 static std::vector<JobThread> Threads;
 static std::atomic<bool> Crashed{false};
+// Counts the first crash.
+static struct Semaphore {
+  Semaphore() { sem_init(&Count, 0, 0); }
+  sem_t Count;
+} Noted;
 
 // Ignored by default, so nothing depends on it and a stray one does nothing.
 int rescueSignal() { return SIGURG; }
@@ -60,8 +67,17 @@ void unwatch_job_thread(uint64_t Id) {
                              [=](const JobThread &Thread) { return Thread.Id == Id; }));
 }
 
-void noteCrash() { Crashed = true; }
+void noteCrash() {
+  if (!Crashed.exchange(true))
+    sem_post(&Noted.Count);
+}
+
 bool has_crashed() { return Crashed; }
+
+void wait_for_crash_in_job() {
+  while (sem_wait(&Noted.Count) != 0 && errno == EINTR) {
+  }
+}
 
 static void onRescue(int) { leaveGuardedCall(rescueSignal()); }
 
@@ -74,7 +90,7 @@ static void onRescue(int) { leaveGuardedCall(rescueSignal()); }
   std::abort();
 }
 
-bool watch_jobs(uint32_t Patience) {
+void watch_jobs(uint32_t Patience) {
   struct sigaction Handler = {};
   Handler.sa_handler = onRescue;
   Handler.sa_flags = SA_ONSTACK | SA_NODEFER;
@@ -94,7 +110,6 @@ bool watch_jobs(uint32_t Patience) {
     else if (Thread.Idle == 2 * Patience)
       giveUp();
   }
-  return !Threads.empty();
 }
 
 } // namespace thinfarm

@@ -527,8 +527,10 @@ pub(crate) mod ffi {
         fn unwatch_job_thread(id: u64);
         /// LLVM has crashed in a guarded call.
         fn has_crashed() -> bool;
-        /// Ends jobs that have used no processor time in `patience` calls of this; whether there are jobs.
-        fn watch_jobs(patience: u32) -> bool;
+        /// Returns once it has.
+        fn wait_for_crash_in_job();
+        /// Ends jobs that have used no processor time in `patience` calls of this.
+        fn watch_jobs(patience: u32);
 
         /// Applies `-mllvm` options; returns LLVM's complaint or an empty string.
         fn set_llvm_args(args: &[String]) -> String;

@@ -26,20 +26,14 @@ pub struct JobThread {
 impl JobThread {
     /// The calling thread begins with a job.
     pub fn begin() -> Self {
-        let watched = Self { id: ffi::watch_job_thread(), _not_send: PhantomData };
-        if has_crashed() {
-            watch();
-        }
-        watched
+        watch();
+        Self { id: ffi::watch_job_thread(), _not_send: PhantomData }
     }
 }
 
 impl Drop for JobThread {
     fn drop(&mut self) {
         ffi::unwatch_job_thread(self.id);
-        if has_crashed() {
-            watch();
-        }
     }
 }
 
@@ -48,17 +42,19 @@ pub fn has_crashed() -> bool {
     ffi::has_crashed()
 }
 
-/// Looks at the jobs, on a thread of its own, for as long as there are any.
+/// Looks at the jobs once LLVM has crashed, on a thread of its own. It is there from the first job on: nobody else could
+/// start it when the only job crashes and does not come out of that.
 fn watch() {
     static IS_WATCHED: AtomicBool = AtomicBool::new(false);
     if IS_WATCHED.swap(true, Ordering::AcqRel) {
         return;
     }
     let watching = thread::Builder::new().name("watchdog".to_owned()).spawn(|| {
-        while ffi::watch_jobs(PATIENCE) {
+        ffi::wait_for_crash_in_job();
+        loop {
+            ffi::watch_jobs(PATIENCE);
             thread::sleep(EVERY);
         }
-        IS_WATCHED.store(false, Ordering::Release);
     });
     if watching.is_err() {
         // The next job tries again.

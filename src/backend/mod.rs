@@ -278,7 +278,7 @@ pub fn run(job: &Job, modules: &Modules) -> Result<Made, JobError> {
 }
 
 fn compile(job: &Job, modules: &Modules) -> Result<Made, JobError> {
-    let _thread = JobThread::begin();
+    let thread = JobThread::begin();
     let heap = ThreadPeak::begin();
     let start = StageStart::now();
     let mut reading = modules.reading();
@@ -313,6 +313,8 @@ fn compile(job: &Job, modules: &Modules) -> Result<Made, JobError> {
     let failed = |failure: Failure| JobError::Backend { module: job.module.clone(), failure: failure.into() };
     let compiled = compiled.map_err(failed)?;
 
+    // A slow disk is no job that hangs in LLVM.
+    drop(thread);
     let start = StageStart::now();
     let object_size = outputs.finish(compiled.object())?;
     let mut done = JobDone {

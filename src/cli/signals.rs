@@ -22,7 +22,7 @@ const SIGNALS: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
 /// themselves, have sent to the whole group.
 const ECHO: Duration = Duration::from_millis(200);
 
-/// No clearing up takes longer.
+/// Clearing up that takes longer is left undone.
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// Starts the thread that waits for signals, and calls `clear_up` before the first of them ends the process. A second

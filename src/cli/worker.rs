@@ -1,4 +1,5 @@
-//! `thinfarm worker`: what a farm starts for jobs whose `-mllvm` options its own process cannot have.
+//! `thinfarm worker`: what a farm starts for jobs whose `-mllvm` options its own process cannot have, and for those that
+//! come after a crash of LLVM.
 
 use std::process::ExitCode;
 use std::time::Duration;

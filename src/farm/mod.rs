@@ -95,9 +95,9 @@ impl Farm {
         Self { fail_fast, ..self }
     }
 
-    /// Lets jobs whose `-mllvm` options this process cannot have run in child workers, each of which is
-    /// `program worker`, a thinfarm of this build. Without one, a plan with several sets of such options is
-    /// an error.
+    /// Lets jobs whose `-mllvm` options this process cannot have, and those that come after a crash of LLVM, run in
+    /// child workers, each of which is `program worker`, a thinfarm of this build. Without one, a plan with several
+    /// sets of such options is an error, and a crash changes nothing for the jobs after it.
     #[must_use]
     pub fn worker_program(self, program: impl Into<PathBuf>) -> Self {
         Self { worker_program: Some(program.into()), ..self }
@@ -202,8 +202,8 @@ impl Farm {
     /// run, first those that are expected to take longest.
     ///
     /// A failed job does not fail the run: see [`Report::failed`]. Neither does one that crashes LLVM, or panics. After a
-    /// crash further jobs run in child workers, if there may be any, and one that does not go on is given up. Runs in one process take turns,
-    /// because LLVM keeps options for the whole process.
+    /// crash further jobs run in child workers, if there may be any, and one that does not go on is given up. Runs in
+    /// one process take turns, because LLVM keeps options for the whole process.
     ///
     /// # Errors
     /// The jobs cannot share this process.

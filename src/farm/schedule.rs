@@ -116,7 +116,8 @@ impl Schedule {
         self.claimed + u128::from(self.predictions[position].memory)
     }
 
-    /// Where in `waiting` the next job is: the one that was decided on, or else the first, unless it can wait and another goes better with those that run.
+    /// Where in `waiting` the next job is: the one that was decided on, or else the first, unless it can wait and another
+    /// goes better with those that run.
     fn chosen(&self) -> Option<usize> {
         let first = *self.waiting.front().filter(|_| !self.stopped)?;
         if let Some(decided) = self.decided {

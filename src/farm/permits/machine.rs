@@ -25,7 +25,8 @@ const FILES_BESIDE: u64 = 64;
 ///
 /// All together run as many jobs at a time as there are cores, and each starts a job only while the sum of
 /// what all jobs claim stays within its memory budget; a job that claims more than that runs alone. Those that
-/// wait take turns, a job at a time, or a few if they are short. What a process held is free as soon as it ends, whatever ended it.
+/// wait take turns, a job at a time, or a few if they are short. What a process held is free as soon as it ends,
+/// whatever ended it.
 #[derive(Clone, Debug)]
 pub struct MachineShare(Arc<Shared>);
 

@@ -22,8 +22,9 @@ use crate::backend::{self, JobError, Made, Object};
 use crate::plan::Job;
 use crate::report::Usage;
 
-/// How long [`Children::bury`] waits for the kernel to take back processes it has killed.
-const BURIAL: Duration = Duration::from_secs(5);
+/// How long [`Children::bury`] waits for the kernel to take back processes it has killed. Tokens are given back
+/// afterwards, so it is less than a process that ends has for clearing up.
+const BURIAL: Duration = Duration::from_secs(3);
 
 /// The children of a farm, dead ones too; `None` once they were killed for good.
 #[derive(Debug)]

@@ -26,7 +26,8 @@ fn build() -> String {
     format!("thinfarm {} with {}", env!("CARGO_PKG_VERSION"), llvm_build::clang_version())
 }
 
-/// The child workers of one run, at most one at a time for each set of `-mllvm` options.
+/// The child workers of one run, at most one for each set of `-mllvm` options that takes jobs. One in which LLVM has
+/// crashed takes no more, and finishes those it has beside its successor.
 pub(super) struct Workers<'a> {
     /// What a child runs.
     program: &'a Path,
