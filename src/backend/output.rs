@@ -164,17 +164,18 @@ impl OutputFile {
             Place::Direct(Some(File::options().write(true).open(path)?))
         } else {
             let prefix = prefix_of_temporaries(path, std::process::id());
-            Place::Temporary(Temporary::create(path, &prefix)?)
+            Place::Temporary(Temporary::create(path, &prefix, 0o666)?)
         };
         Ok(Self { path: path.to_owned(), place })
     }
 
-    /// Starts writing the file `path`, under a name that begins with `prefix` until it is whole.
+    /// Starts writing the file `path`, under a name that begins with `prefix` until it is whole. No umask lets every user
+    /// write to it.
     ///
     /// # Errors
     /// As of [`OutputFile::create`].
     pub(crate) fn create_with_prefix(path: &Path, prefix: &str) -> io::Result<Self> {
-        let place = Place::Temporary(Temporary::create(path, prefix.as_ref())?);
+        let place = Place::Temporary(Temporary::create(path, prefix.as_ref(), 0o664)?);
         Ok(Self { path: path.to_owned(), place })
     }
 
@@ -245,14 +246,14 @@ struct Temporary {
 }
 
 impl Temporary {
-    /// Creates the temporary of `path`, under a name that begins with `prefix`.
-    fn create(path: &Path, prefix: &OsStr) -> io::Result<Self> {
+    /// Creates the temporary of `path`, under a name that begins with `prefix`, with what the umask leaves of `mode`, as a
+    /// compiler does.
+    fn create(path: &Path, prefix: &OsStr, mode: u32) -> io::Result<Self> {
         let naming = Naming::begin()?;
         let (file, temporary) = Builder::new()
             .prefix(prefix)
             .suffix(SUFFIX)
-            // What a compiler's output has: the umask decides.
-            .permissions(Permissions::from_mode(0o666))
+            .permissions(Permissions::from_mode(mode))
             .tempfile_in(directory_of(path))
             // The error of a missing directory names the temporary, of which nobody has heard.
             .map_err(|error| without_path(&error))?

@@ -99,9 +99,13 @@ fn directories_made_under_umask_0() {
         let mode = fs::metadata(directory).expect("a directory that was made").permissions().mode();
         assert_eq!(mode & 0o777, 0o775, "{directory}");
     }
-    let names = fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().file_name());
-    let entries = names.filter(|name| name.as_encoded_bytes().starts_with(b"llvmcache-")).count();
-    assert!(entries >= OBJECTS.len(), "{entries} entries");
+    let files = fs::read_dir(&cache).unwrap().map(Result::unwrap);
+    let is_entry = |name: OsString| name.as_encoded_bytes().starts_with(b"llvmcache-");
+    let entries: Vec<_> = files.filter(|file| is_entry(file.file_name())).collect();
+    assert_eq!(entries.len(), OBJECTS.len());
+    for entry in entries {
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o664, "{entry:?}");
+    }
 }
 
 /// lld reads such a module once, and no job could read it again.

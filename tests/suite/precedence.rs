@@ -105,7 +105,7 @@ fn a_configuration_that_others_may_write_is_not_used() {
         assert!(!is_used, "{reason}: {stderr}");
         assert_eq!(stderr.matches("warning").count(), 1, "{stderr}");
         assert!(stderr.contains(&format!("thinfarm.toml is not used: {reason}")), "{stderr}");
-        assert!(stderr.contains("--config FILE"), "{stderr}");
+        assert!(stderr.contains("; to use it all the same, name it: --config FILE ("), "{stderr}");
         let (is_used, stderr) = backend(&["--config", "thinfarm.toml"]);
         assert!(is_used && !stderr.contains("warning"), "{stderr}");
     };
