@@ -11,10 +11,11 @@ use serde_json::Value;
 
 use super::option_args::{MISSING, OptionArgs, warn_of_missing};
 use super::print::{self, STRONG};
+use crate::input::Modules;
 use crate::options::{
     CompileCommand, Explained, FileOptions, Origin, Provenance, Resolver, SourceName, explain,
 };
-use crate::plan::{ModuleFiles, Naming};
+use crate::plan::{Compiled, ModuleFiles, Naming, Wanted};
 use crate::toolchain::Tool;
 
 /// Show the codegen options modules would be compiled with, and where each came from.
@@ -44,6 +45,10 @@ pub(super) struct Explain {
     #[command(flatten)]
     options: OptionArgs,
 }
+
+/// Of a module that nobody says anything of.
+const NO_OPTIONS: &str = "it has no options of its own, and none are given: ld.thinfarm compiles it as the link says, \
+                          thinfarm backend with clang's defaults (--all)";
 
 #[derive(Serialize)]
 struct Module<'a> {
@@ -79,16 +84,17 @@ impl Explain {
 
     fn explanations(&self) -> Result<Vec<Explanation>, String> {
         let naming = Naming::default();
+        let modules = Modules::default();
         // As the linker does, for the answer to be of use without a word.
         let mut sources = self.options.sources_or(&SourceName::OWN)?;
         let mut resolver = Resolver::new(Tool::clang_for_driver());
         let mut explanations = Vec::new();
         for module in &self.modules {
+            modules.reading().open(module).map_err(|error| format!("{module}: {error}"))?;
             let ModuleFiles { index, output, .. } = naming.files(module);
-            let (file_options, provenance) = sources.options(module).map_err(|error| error.to_string())?;
-            let command = resolver
-                .resolve(&file_options, module, &index.to_string_lossy(), &output.to_string_lossy())
-                .map_err(|error| format!("{module}: its options, from {}: {error}", provenance.source))?;
+            let wanted = Wanted::new(module, &index, &output);
+            let compiled = wanted.compiled(&mut sources, &mut resolver).map_err(|error| error.to_string())?;
+            let Compiled { command, options: file_options, provenance } = compiled;
             explanations.push(Explanation { module: module.clone(), file_options, provenance, command });
         }
         sources.check().map_err(|error| error.to_string())?;
@@ -125,6 +131,11 @@ impl Explain {
 
     fn table(&self, text: &mut String, explanation: &Explanation, options: &[Explained]) {
         let Explanation { module, file_options, provenance, command } = explanation;
+        if file_options.flags.is_empty() && !provenance.is_own && provenance.rules.is_empty() && !self.all {
+            text.write_fmt(format_args!("{STRONG}{module}{STRONG:#}: {NO_OPTIONS}\n"))
+                .expect("strings take any text");
+            return;
+        }
         let shown: Vec<&Explained> =
             options.iter().filter(|option| self.all || option.origin != Origin::Default).collect();
         let width = shown.iter().map(|option| option.name.len()).max().unwrap_or(0);

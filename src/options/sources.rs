@@ -244,8 +244,20 @@ impl Sources {
         let module = named.module;
         let mut asked = Asked { named, modules: &self.modules, record: None };
         let mut found = None;
-        for source in self.sources.iter().filter(|_| asks) {
-            found = asked.ask(source, &self.wishes)?;
+        let mut is_missing = asks && !self.sources.is_empty();
+        for source in if asks { &self.sources[..] } else { &[] } {
+            found = match asked.ask(source, &self.wishes) {
+                Err(error @ SourceError::SeveralCommands { count, .. }) => {
+                    if self.input_policy == MissingOptions::Error {
+                        return Err(error);
+                    }
+                    let reason = format!("they are {count} different command lines, of several files");
+                    unusable::collect(&mut self.unusable, module, reason);
+                    is_missing = false;
+                    break;
+                }
+                answer => answer?,
+            };
             if found.is_some() {
                 break;
             }
@@ -270,7 +282,7 @@ impl Sources {
             line.filter(&mut options);
         }
         // A module that cannot be read fails by itself, for a better reason.
-        if asks && !known && !self.sources.is_empty() && self.modules.reading().open(module).is_ok() {
+        if is_missing && !known && self.modules.reading().open(module).is_ok() {
             self.missing.push(module.to_owned());
         }
         let (options, mut provenance) = self.apply_rules(&named.rule_path, options, provenance);

@@ -28,10 +28,38 @@ fn each_option_names_the_word_that_set_it() {
         let line = said.stdout.lines().find(|line| line.trim_start().starts_with(option));
         assert!(line.is_some_and(|line| line.ends_with(word)), "no {option} by {word} in {said}");
     }
-    assert!(!said.stdout.contains("several"), "{said}");
     let link = Link::compiled(&["-O1", "-Os", "-Oz", "-fPIC", "-fPIC", "-frecord-command-line"]);
     let said = link.thinfarm(&["explain", "--json", "area.o"]).succeeded();
-    assert!(!said.stdout.contains("several"), "{said}");
+    let explained: serde_json::Value = serde_json::from_str(&said.stdout).expect("JSON");
+    let origin = |name: &str| {
+        let options = explained[0]["options"].as_array().expect("options");
+        let option = options.iter().find(|option| option["name"] == name).expect(name);
+        option["origin"]["flags"].clone()
+    };
+    assert_eq!(origin("optimization_level"), serde_json::json!(["-Oz"]), "{said}");
+}
+
+#[test]
+fn a_module_without_options_of_its_own_has_none_to_list() {
+    let link = Link::new();
+    let said = link.thinfarm(&["explain", "area.o"]).succeeded();
+    assert_eq!(said.stdout.lines().count(), 1, "{said}");
+    for part in ["area.o: ", "no options of its own", "as the link says", "thinfarm backend"] {
+        assert!(said.stdout.contains(part), "no {part} in {said}");
+    }
+}
+
+#[test]
+fn what_is_no_module_is_an_error() {
+    let link = Link::new();
+    link.write("text.txt", "no module");
+    for (name, reason) in [("nothere.o", "No such file"), ("text.txt", "bitcode")] {
+        for more in [&[][..], &["--", "-O2"]] {
+            let said = link.thinfarm(&[&["explain", name], more].concat());
+            assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""), "{said}");
+            assert!(said.stderr.contains(name) && said.stderr.contains(reason), "{said}");
+        }
+    }
 }
 
 #[test]

@@ -188,8 +188,20 @@ fn that_clang_or_llvm_does_not_know_are_told_and_the_module_is_compiled_as_by_ll
         assert_eq!(said.code, Some(1), "{said}");
         assert!(said.stderr.contains(word) && said.stderr.contains("[[rule]]"), "{said}");
     }
-    // What LLVM knows is applied: a value of its own, and an option that is another word.
+    // After llvm-link nothing says which counts.
     linkers.write("a.c", "int a(int x) { return x * 10; }\n");
+    linkers.write("b.c", "int b(int x) { return x * 20; }\n");
+    for (source, level) in [("a.c", "-O1"), ("b.c", "-O2")] {
+        linkers.compile(source, &[level, "-fPIC", "-flto=thin", "-frecord-command-line"]);
+    }
+    linkers.tool("llvm-link", &["a.o", "b.o", "-o", "ab.bc"]);
+    linkers.tool("opt", &["-module-summary", "ab.bc", "-o", "ab.o"]);
+    let args = ["-shared", "ab.o", "-o", "x.so"];
+    let said = linkers.link(&args).same_files().ours.said;
+    assert!(said.stderr.contains("ab.o: ") && said.stderr.contains("2 different command lines"), "{said}");
+    let said = linkers.ours(&[&args[..], &[&error]].concat());
+    assert_eq!(said.code, Some(1), "{said}");
+    // What LLVM knows is applied: a value of its own, and an option that is another word.
     let own = ["-O2", "-flto=thin", "-frecord-command-line", "-mllvm", "-inline-threshold", "-mllvm", "300"];
     linkers.compile("a.c", &own);
     let said = linkers.ours(&["-shared", "a.o", "-o", "x.so"]).succeeded();

@@ -149,7 +149,8 @@ fn compiler_behind(words: &[String]) -> Option<usize> {
     clangs().find(|&at| !is_option(at - 1)).or_else(|| clangs().next())
 }
 
-fn is_assignment(word: &str) -> bool {
+/// Whether a word before a command sets a variable.
+pub fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| {
         !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     })

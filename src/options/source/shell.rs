@@ -8,7 +8,7 @@ use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 use std::str::Chars;
 
-use super::launchers::{Launched, base_name, is_clang, launched};
+use super::launchers::{Launched, base_name, is_assignment, is_clang, launched};
 
 /// The compile command in a line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,10 +41,13 @@ pub fn compile_command(line: &str) -> Option<CompileWords> {
 
 /// The compile command that `words` are, or that they start, if they are one. They are run in `directory`.
 pub fn compile_words(words: Vec<String>, directory: Option<&Path>) -> Option<CompileWords> {
-    let Launched { directory: below, mut words } = launched(words);
+    let Launched { directory: below, mut words } = launched(with_split_strings(words));
     let directory = join(directory, below);
-    if let Some(script) = script(&words) {
-        let found = compile_command(script)?;
+    if is_shell(words.first()?) {
+        let found = match shell_runs(&words[1..])? {
+            Run::Script(script) => compile_command(script)?,
+            Run::Program(words) => compile_words(words.to_vec(), None)?,
+        };
         return Some(CompileWords { directory: join(directory.as_deref(), found.directory), ..found });
     }
     let program = words.first()?;
@@ -55,6 +58,35 @@ pub fn compile_words(words: Vec<String>, directory: Option<&Path>) -> Option<Com
     }
     let program = words.remove(0);
     Some(CompileWords { directory, program, args: words })
+}
+
+/// `words` of `env` with the text of its option `-S` as words, which is quoted much as a shell's are.
+fn with_split_strings(mut given: Vec<String>) -> Vec<String> {
+    let Some(env) = given.iter().position(|word| !is_assignment(word)) else { return given };
+    if base_name(&given[env]) != "env" {
+        return given;
+    }
+    let mut at = env + 1;
+    while let Some(word) = given.get(at).filter(|word| word.starts_with('-') && *word != "--") {
+        let joined = word.strip_prefix("--split-string=").or_else(|| word.strip_prefix("-S"));
+        let (text, past) = match (word.as_str(), joined) {
+            ("-S" | "--split-string", _) => (given.get(at + 1), at + 2),
+            (_, Some(_)) => (None, at + 1),
+            ("-C" | "--chdir" | "-u" | "--unset", None) => {
+                at += 2;
+                continue;
+            }
+            (_, None) => {
+                at += 1;
+                continue;
+            }
+        };
+        let Some(text) = text.map(String::as_str).or(joined) else { break };
+        let split = words(text);
+        given.splice(at..past, split);
+        break;
+    }
+    given
 }
 
 fn join(directory: Option<&Path>, below: Option<PathBuf>) -> Option<PathBuf> {
@@ -74,16 +106,43 @@ fn cd(words: &[String]) -> Option<&str> {
     }
 }
 
-/// What a shell is to run: the word after its option `-c`.
-fn script(words: &[String]) -> Option<&str> {
-    let (shell, arguments) = words.split_first()?;
-    if !matches!(base_name(shell), "sh" | "ash" | "bash" | "dash" | "ksh" | "zsh") {
-        return None;
+/// Whether a program is a shell, which is no compiler whatever its arguments are.
+fn is_shell(program: &str) -> bool {
+    matches!(base_name(program), "sh" | "ash" | "bash" | "dash" | "ksh" | "zsh")
+}
+
+/// What a shell is to run.
+enum Run<'a> {
+    /// The text after its option `-c`.
+    Script(&'a str),
+    /// A file with its arguments, which may well run a compiler or be one.
+    Program(&'a [String]),
+}
+
+/// What a shell with `arguments` runs. Those of its options that have an `o`, as `-eo`, have a value of their own.
+fn shell_runs(arguments: &[String]) -> Option<Run<'_>> {
+    let (mut rest, mut takes_script) = (arguments, false);
+    while let [option, tail @ ..] = rest
+        && option.starts_with(['-', '+'])
+    {
+        rest = tail;
+        if matches!(option.as_str(), "-" | "--") {
+            break;
+        }
+        let is_cluster = !option.starts_with("--");
+        takes_script |= is_cluster && option.starts_with('-') && option.contains('c');
+        let has_value = match is_cluster {
+            true => option.contains(['o', 'O']),
+            false => matches!(option.as_str(), "--rcfile" | "--init-file"),
+        };
+        if has_value {
+            rest = rest.get(1..).unwrap_or_default();
+        }
     }
-    let (options, others) =
-        arguments.split_at(arguments.iter().take_while(|word| word.starts_with(['-', '+'])).count());
-    let takes_script = |option: &String| !option.starts_with("--") && option.ends_with('c');
-    options.iter().any(takes_script).then(|| others.first()).flatten().map(String::as_str)
+    match takes_script {
+        true => rest.first().map(|script| Run::Script(script)),
+        false => Some(Run::Program(rest)),
+    }
 }
 
 /// The words of a line, whatever its operators.
@@ -275,6 +334,28 @@ mod tests {
                 "{line}"
             );
         }
+        for shell in [
+            "bash -o pipefail -c",
+            "/bin/bash -eo pipefail -c",
+            "bash -euo pipefail -c",
+            "bash -euco pipefail",
+            "bash +O extglob -o errexit -c --",
+            "env A=b bash -o pipefail -e -c",
+            "bash --norc --rcfile c -c",
+            "env -S",
+        ] {
+            let line = format!("{shell} 'clang -O3 -c x.c'");
+            assert_eq!(compiled(&line), is("clang", "-O3 -c x.c"), "{line}");
+            let line = format!("{shell} 'gen -c x.y'; clang -c x.c");
+            assert_eq!(compiled(&line), is("clang", "-c x.c"), "{line}");
+        }
+        assert_eq!(compiled("env -C /b -u A -S 'clang -O1' -c x.c"), is("clang", "-O1 -c x.c"));
+        assert_eq!(compiled("clang -I env -S -c x.c"), is("clang", "-I env -S -c x.c"));
+        assert_eq!(compiled("bash -e /opt/cc.sh -O3 -c x.c"), is("/opt/cc.sh", "-O3 -c x.c"));
+        assert!(compile_command("bash -o pipefail -c").is_none());
+        assert!(compile_command("bash -c 'ld -r x.o -o y.o'").is_none());
+        assert_eq!(compiled("env '-SA=b clang -O1' -c x.c"), is("clang", "-O1 -c x.c"));
+        assert_eq!(compiled("env --split-string='clang -O1' -c x.c"), is("clang", "-O1 -c x.c"));
         assert_eq!(compiled("bash wrapper.sh clang -c x.c"), is("clang", "-c x.c"));
         assert_eq!(compiled("sh -ec 'set -u; clang -c \"a b.c\"' name"), is("clang", "-c a b.c"));
     }
