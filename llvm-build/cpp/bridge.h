@@ -120,6 +120,7 @@ rust::String prune_cache(rust::Slice<const uint8_t> Directory, rust::Str Policy,
 ExpandedArguments expand_response_files(rust::Slice<const Argument> Args);
 bool link(rust::Slice<const Argument> Args, bool MayLend, LinkBackends &Backends);
 rust::Vec<CodegenWord> codegen_words(rust::Slice<const rust::String> Words);
+bool ends_process(Severity Kind);
 void say_as_lld(Severity Kind, rust::Str Text);
 void exit_as_lld(int32_t Code);
 

@@ -328,17 +328,19 @@ bool link(rust::Slice<const Argument> Args, bool MayLend, LinkBackends &Backends
   return Linked;
 }
 
+// As `ErrorHandler::error` and `warn` decide (lld/Common/ErrorHandler.cpp).
+bool ends_process(Severity Kind) {
+  const lld::ErrorHandler &Handler = lld::errorHandler();
+  bool IsError = Kind == Severity::Error || (Kind == Severity::Warning && Handler.fatalWarnings);
+  return IsError && Handler.errorLimit != 0 && Handler.errorCount >= Handler.errorLimit;
+}
+
 void say_as_lld(Severity Kind, rust::Str Text) {
   std::string Words = ref(Text).str();
   switch (Kind) {
-  case Severity::Error: {
-    // One more than lld tells of ends the process at once.
-    lld::ErrorHandler &Handler = lld::errorHandler();
-    if (Handler.errorLimit != 0 && Handler.errorCount >= Handler.errorLimit && !DirectoryInUse.empty())
-      sys::fs::remove_directories(DirectoryInUse);
+  case Severity::Error:
     lld::error(Words);
     return;
-  }
   case Severity::Warning:
     lld::warn(Words);
     return;

@@ -32,6 +32,8 @@ static bool HasFarm = false;
 static bool CachesAsLld = false;
 // What takes an object, if it may be lent.
 static AddBufferFn Take;
+// lld prunes a cache of its own.
+static bool Prunes = false;
 // See `countForPruning`, by task. Of null pointers only the number counts.
 static std::vector<std::unique_ptr<MemoryBuffer>> Counted;
 
@@ -70,6 +72,9 @@ bool lendObject(const LinkObject &Object) {
 }
 
 void countForPruning(const LinkObject &Object) {
+  // Each keeps an object in memory, or its file open.
+  if (!Prunes || !CachesAsLld)
+    return;
   if (Counted.size() <= Object.task)
     Counted.resize(Object.task + 1);
   Counted[Object.task] = std::make_unique<LentObject>(Object);
@@ -86,6 +91,7 @@ Expected<FileCache> farmCache(const Twine &Name, const Twine &Prefix, const Twin
     Take = AddBuffer;
   if (Directory.str() == NoDirectory)
     return FileCache();
+  Prunes = true;
   return localCache(Name, Prefix, Directory, std::move(AddBuffer));
 }
 

@@ -29,11 +29,6 @@ static const FunctionSummary *callee(ValueInfo Symbol) {
   return cast<FunctionSummary>(Found->getBaseObject());
 }
 
-static std::vector<FunctionSummary::ParamAccess> accesses(ValueInfo Symbol) {
-  const FunctionSummary *Callee = callee(Symbol);
-  return Callee ? Callee->paramAccesses().vec() : std::vector<FunctionSummary::ParamAccess>();
-}
-
 // Whether no other module knows it by its name: promotion makes it hidden, which says enough.
 static bool isLocalName(ValueInfo Symbol) {
   auto Copies = Symbol.getSummaryList();
@@ -45,21 +40,31 @@ ReferencedSymbols::ReferencedSymbols(ModuleSummaryIndex &Index)
     : Index(Index), WithoutName(Index.getOrInsertValueInfo(GlobalValue::GUID(0))) {
   bool Propagated = Index.withDSOLocalPropagation();
   bool HasAccesses = Index.hasParamAccess();
+  // Before anything is changed: the copies that one symbol is judged by are aliasees of others.
+  if (HasAccesses)
+    for (auto &Global : Index) {
+      ValueInfo Symbol = Index.getValueInfo(Global);
+      const FunctionSummary *Callee = callee(Symbol);
+      if (Callee && !Callee->paramAccesses().empty())
+        Accesses[Symbol.getGUID()] = Callee->paramAccesses().vec();
+    }
   for (auto &Global : Index) {
     auto Copies = Global.second.getSummaryList();
     if (Copies.size() < 2)
       continue;
     ValueInfo Symbol = Index.getValueInfo(Global);
     bool IsLocal = Symbol.isDSOLocal(Propagated);
-    std::optional<std::vector<FunctionSummary::ParamAccess>> Accesses;
-    if (HasAccesses)
-      Accesses = accesses(Symbol);
     for (const auto &Copy : Copies) {
       Copy->setDSOLocal(IsLocal);
-      if (auto *Function = dyn_cast<FunctionSummary>(Copy.get()); Function && Accesses)
-        Function->setParamAccesses(std::vector(*Accesses));
+      if (auto *Function = dyn_cast<FunctionSummary>(Copy.get()); Function && HasAccesses)
+        Function->setParamAccesses(accesses(Symbol));
     }
   }
+}
+
+std::vector<FunctionSummary::ParamAccess> ReferencedSymbols::accesses(ValueInfo Symbol) const {
+  auto Found = Accesses.find(Symbol.getGUID());
+  return Found == Accesses.end() ? std::vector<FunctionSummary::ParamAccess>() : Found->second;
 }
 
 void ReferencedSymbols::nameReferences(const GVSummaryMapTy &OfModule) const {

@@ -13,6 +13,7 @@
 #include "llvm/IR/ModuleSummaryIndex.h"
 
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 namespace thinfarm {
@@ -37,9 +38,13 @@ public:
 
 private:
   std::unique_ptr<llvm::GlobalValueSummary> summary(llvm::ValueInfo Symbol) const;
+  // What the function by which a call of Symbol is judged does with its parameters.
+  std::vector<llvm::FunctionSummary::ParamAccess> accesses(llvm::ValueInfo Symbol) const;
 
   const llvm::ModuleSummaryIndex &Index;
   llvm::ValueInfo WithoutName;
+  // Of symbols that have any: only a link with memory tagging has such.
+  std::unordered_map<llvm::GlobalValue::GUID, std::vector<llvm::FunctionSummary::ParamAccess>> Accesses;
 };
 
 } // namespace thinfarm

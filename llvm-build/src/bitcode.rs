@@ -216,3 +216,27 @@ impl Index {
         self.raw.as_ref().expect("read() made it").imports(module_id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{File, OpenOptions};
+    use std::process::Command;
+
+    use super::*;
+
+    /// What is mapped is gone then: reading it is SIGBUS.
+    #[test]
+    fn a_module_that_is_truncated_while_it_is_open_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let (source, object) = (directory.path().join("m.c"), directory.path().join("m.o"));
+        std::fs::write(&source, "int f(void) { return 1; }\n").unwrap();
+        let mut clang = Command::new(crate::build_bindir().join("clang"));
+        let status = clang.args(["-flto=thin", "-c"]).arg(&source).arg("-o").arg(&object).status();
+        assert!(status.unwrap().success());
+        let bitcode = Bitcode::open(Mapped::file(&File::open(&object).unwrap()).unwrap(), "m.o").unwrap();
+        bitcode.record().unwrap();
+        OpenOptions::new().write(true).truncate(true).open(&object).unwrap();
+        let error = bitcode.record().unwrap_err().to_string();
+        assert!(error.contains("LLVM crashed"), "{error}");
+    }
+}

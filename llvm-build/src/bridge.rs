@@ -600,6 +600,8 @@ pub(crate) mod ffi {
         fn expand_response_files(args: &[Argument]) -> ExpandedArguments;
         /// Those of `words`, the options that lld gave to LLVM, that say something of code generation to lld alone.
         fn codegen_words(words: &[String]) -> Vec<CodegenWord>;
+        /// Whether lld, told of something like that now, ends the process: it is one error too many.
+        fn ends_process(severity: Severity) -> bool;
         /// Says something in the form of lld, which is linking, and counts errors as its own.
         fn say_as_lld(severity: Severity, text: &str);
         /// Whether `ld.lld ARGS` succeeded; fatal errors of lld end the process.

@@ -48,5 +48,5 @@ pub use process::{
     LLVM_MAJOR, build_bindir, build_version, clang_version, executed_path, initialize, llvm_version,
     set_llvm_args, targets, unknown_llvm_arg,
 };
-pub use rescue::{JobThread, has_crashed};
+pub use rescue::{JobThread, has_crashed, watch_jobs};
 pub use variants::chosen_variants;

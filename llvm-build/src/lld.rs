@@ -107,8 +107,11 @@ pub fn codegen_words(words: &[String]) -> Vec<CodegenWord> {
 }
 
 /// Says something in the form that lld has for its own, while it links. An error fails the link; the one that is too
-/// many ends the process.
-pub fn say_as_lld(message: &LinkMessage) {
+/// many ends the process at once, after `clear_up`.
+pub fn say_as_lld(message: &LinkMessage, clear_up: impl FnOnce()) {
+    if ffi::ends_process(message.severity) {
+        clear_up();
+    }
     ffi::say_as_lld(message.severity, &message.text);
 }
 

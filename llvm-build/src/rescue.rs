@@ -26,7 +26,9 @@ pub struct JobThread {
 impl JobThread {
     /// The calling thread begins with a job.
     pub fn begin() -> Self {
-        watch();
+        if has_crashed() {
+            watch_jobs();
+        }
         Self { id: ffi::watch_job_thread(), _not_send: PhantomData }
     }
 }
@@ -42,9 +44,10 @@ pub fn has_crashed() -> bool {
     ffi::has_crashed()
 }
 
-/// Looks at the jobs once LLVM has crashed, on a thread of its own. It is there from the first job on: nobody else could
-/// start it when the only job crashes and does not come out of that.
-fn watch() {
+/// Looks at the jobs once LLVM has crashed, on a thread of its own. It is to be there before the first job, where threads
+/// are not scarce: nobody else could start it when the only job crashes and does not come out of that. Idempotent; the
+/// first job after a crash starts it at the latest.
+pub fn watch_jobs() {
     static IS_WATCHED: AtomicBool = AtomicBool::new(false);
     if IS_WATCHED.swap(true, Ordering::AcqRel) {
         return;

@@ -9,11 +9,11 @@ use clap::builder::FalseyValueParser;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 
 use super::option_args::{SourceArgs, warn_of_missing};
-use super::progress::Progress;
+use super::progress::{ClearUp, Progress};
 use super::run_args::{RunArgs, verify};
 use super::{cache_args, print, signals, telling};
 use crate::farm::{Farm, available_cores};
-use crate::link::{self, Arguments, Backends, Maker, Settings, Told, exit_as_lld, unused_bitcode};
+use crate::link::{self, Arguments, Backends, Directory, Maker, Settings, Told, exit_as_lld, unused_bitcode};
 use crate::options::{Settled, SourceName, Sources, Tally};
 use crate::plan::Plan;
 use crate::report::Report;
@@ -130,8 +130,15 @@ impl Linker {
             farm = farm.no_threads();
             args.lld.extend(ONE_THREAD.map(OsString::from));
         }
+        let directory = Directory::of_link(&args.output());
+        let (watched, temporaries) = (farm.clone(), directory.clone());
+        let clear_up = move || {
+            watched.abandon();
+            temporaries.remove();
+        };
         let settings = Settings {
-            farm: farm.clone(),
+            farm,
+            directory,
             sources: self.sources.ask(Sources::given(Vec::new()), &SourceName::OWN)?,
             is_off: self.off,
             may_cache: !self.run.cache.no_cache,
@@ -140,19 +147,15 @@ impl Linker {
         let mut hearing = Hearing {
             run: &self.run,
             clang: self.run.clang()?,
+            clear_up: Some(Box::new(clear_up.clone())),
             progress: None,
             modules: Vec::new(),
             left_to_lld: self.off,
         };
         let maker = Maker::of(args.output());
         let mut backends = Backends::new(settings, args, |told| hearing.hear(told));
-        let directory = backends.directory();
-        let watched = farm.clone();
         if !is_alone {
-            signals::watch(move || {
-                watched.abandon();
-                directory.remove();
-            });
+            signals::watch(clear_up);
         }
         let linked = link::run(NAME, args, &mut backends);
         drop(backends);
@@ -182,6 +185,8 @@ fn modules_and(modules: usize, first: &str) -> String {
 struct Hearing<'a> {
     run: &'a RunArgs,
     clang: Option<Clang>,
+    /// For `progress`, which may have to end the link.
+    clear_up: Option<ClearUp>,
     progress: Option<Progress>,
     /// The modules that the farm compiles.
     modules: Vec<String>,
@@ -255,7 +260,8 @@ impl Hearing<'_> {
             Told::Planned(plan, sources) => {
                 warn_of_missing(sources, "--thinfarm-missing-options");
                 self.modules = plan.jobs.iter().map(|job| job.module.clone()).collect();
-                self.progress = Some(Progress::of_link(plan.jobs.len(), self.run.verbose));
+                let clear_up = self.clear_up.take().expect("a link plans its backends once");
+                self.progress = Some(Progress::of_link(plan.jobs.len(), self.run.verbose, clear_up));
             }
             Told::Event(event) => self.progress.iter_mut().for_each(|progress| progress.hear(event)),
             Told::Done(plan, report, farm) => self.done(plan, report, farm)?,

@@ -12,6 +12,9 @@ use crate::report::JobReport;
 /// How often a log is told that the run goes on.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
+/// Leaves nothing of a run behind, for a process that is about to end.
+pub(super) type ClearUp = Box<dyn Fn()>;
+
 /// Listens to the events of a run.
 pub(super) struct Progress {
     bar: ProgressBar,
@@ -22,8 +25,8 @@ pub(super) struct Progress {
     chatty: bool,
     /// Whether a job's diagnostics name its object: several jobs report to one terminal.
     named: bool,
-    /// Whether lld says a job's diagnostics, in its own form.
-    is_of_lld: bool,
+    /// Whether lld says a job's diagnostics, in its own form, and what is to be done before it ends the process.
+    of_lld: Option<ClearUp>,
 }
 
 impl Progress {
@@ -32,7 +35,7 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(Some(jobs as u64), ProgressDrawTarget::stderr());
         let style = "[{pos}/{len}] {wide_msg} {elapsed}";
         bar.set_style(ProgressStyle::with_template(style).expect("a template known to be right"));
-        Self { bar, done: 0, last_line: Instant::now(), verbose, chatty: true, named: true, is_of_lld: false }
+        Self { bar, done: 0, last_line: Instant::now(), verbose, chatty: true, named: true, of_lld: None }
     }
 
     /// For a run in the middle of somebody else's, whose log it is: a bar on a terminal, and what is wrong.
@@ -41,15 +44,15 @@ impl Progress {
     }
 
     /// For a run in the middle of a link by lld in this process, which says what is wrong.
-    pub(super) fn of_link(jobs: usize, verbose: bool) -> Self {
-        Self { is_of_lld: true, ..Self::quiet(jobs, verbose) }
+    pub(super) fn of_link(jobs: usize, verbose: bool, clear_up: ClearUp) -> Self {
+        Self { of_lld: Some(clear_up), ..Self::quiet(jobs, verbose) }
     }
 
     /// For a single job, whose diagnostics stand alone as clang's do.
     pub(super) fn silent() -> Self {
         let bar = ProgressBar::hidden();
         let last_line = Instant::now();
-        Self { bar, done: 0, last_line, verbose: false, chatty: false, named: false, is_of_lld: false }
+        Self { bar, done: 0, last_line, verbose: false, chatty: false, named: false, of_lld: None }
     }
 
     pub(super) fn hear(&mut self, event: &Event<'_>) {
@@ -61,7 +64,7 @@ impl Progress {
                 self.diagnostics(&job.module, report);
                 if let Err(error) = &report.result
                     && self.named
-                    && !(self.is_of_lld && error.is_told())
+                    && !(self.of_lld.is_some() && error.is_told())
                 {
                     self.bar.suspend(|| print::error(error));
                 }
@@ -77,8 +80,8 @@ impl Progress {
             Ok(done) => (done.diagnostics.as_str(), &done.messages[..]),
             Err(error) => (error.diagnostics(), error.messages()),
         };
-        if self.is_of_lld {
-            self.bar.suspend(|| messages.iter().for_each(say_as_lld));
+        if let Some(clear_up) = &self.of_lld {
+            self.bar.suspend(|| messages.iter().for_each(|message| say_as_lld(message, clear_up)));
             return;
         }
         if text.is_empty() {

@@ -19,7 +19,7 @@ use std::thread;
 use std::time::{Instant, SystemTime};
 
 use crossbeam_channel::{Sender, unbounded};
-use llvm_build::has_crashed;
+use llvm_build::{has_crashed, watch_jobs};
 
 use cached::Cached;
 pub use costs::{Costs, Prediction, predict_by_size};
@@ -263,6 +263,9 @@ impl Farm {
             };
             // As many as the system lets there be.
             let threads = if self.no_threads { 0 } else { threads.get() };
+            if threads > 0 {
+                watch_jobs();
+            }
             let started = (0..threads).map_while(|number| start(number).ok()).count();
             listen(&Event::Began { jobs: plan.jobs.len(), threads: started.max(1) });
             for (job, report) in plan.jobs.iter().zip(&reports) {

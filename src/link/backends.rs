@@ -24,6 +24,8 @@ use crate::toolchain::Tool;
 pub struct Settings {
     /// Runs the jobs.
     pub farm: Farm,
+    /// Where files are that jobs need, if any does.
+    pub directory: Directory,
     /// Knows the options of files.
     pub sources: Sources,
     /// LLVM's own backends are to do the work.
@@ -90,20 +92,15 @@ impl<'a> Backends<'a> {
         listen: impl FnMut(&Told<'_>) -> Result<(), String> + 'a,
     ) -> Self {
         Self {
+            directory: settings.directory.clone(),
             settings: Some(settings),
             args: args.clone(),
             line: None,
             terms: None,
             caches_as_lld: false,
-            directory: Directory::of_link(&args.output()),
             dwo_directory: PathBuf::new(),
             listen: Box::new(listen),
         }
-    }
-
-    /// Where files are that jobs need, if any does.
-    pub fn directory(&self) -> Directory {
-        self.directory.clone()
     }
 
     /// The cache of thinfarm's own settings, or else lld's, in a link that can have any. lld prunes its own.

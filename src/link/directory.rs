@@ -23,7 +23,7 @@ struct Shared {
 impl Directory {
     /// That of the link that writes `output`: in the directory of temporary files, or beside the output if there is
     /// no room in that.
-    pub(super) fn of_link(output: &Path) -> Self {
+    pub fn of_link(output: &Path) -> Self {
         Self::in_one_of([env::temp_dir(), beside(output)])
     }
 

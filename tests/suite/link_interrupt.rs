@@ -8,10 +8,11 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use jobserver::Client;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::fixture::{Link, alone, run, thinfarm_path};
+use crate::fixture::{Link, alone, llvm_tool, run, thinfarm_path};
 use crate::interrupt::{PROMPT, compile_long, wait_until};
 
 const SMALL: [&str; 2] = ["area.o", "names.o"];
@@ -72,4 +73,37 @@ fn leaves_nothing() {
 #[test]
 fn leaves_nothing_when_killed() {
     leaves_nothing_after(Signal::SIGKILL);
+}
+
+/// lld ends the process then, in the middle of what other jobs do.
+#[test]
+fn an_error_too_many_leaves_nothing() {
+    let link = Link::sources();
+    compile_long(&link, 800);
+    let long = link.read("long.o");
+    let names = ["long0.o", "long1.o"];
+    names.iter().for_each(|name| link.write(name, &long));
+    let tmp = link.path("tmp");
+    fs::create_dir(&tmp).unwrap();
+    symlink(thinfarm_path(), link.path("ld.thinfarm")).unwrap();
+    for (directive, options) in
+        [("nonsense", &["--error-limit=5"][..]), (".warning 1", &["--error-limit=5", "--fatal-warnings"])]
+    {
+        let many = format!("{directive}\\n").repeat(30).replace(".warning 1", ".warning \\\"careful\\\"");
+        link.write("many.c", format!("void many(void) {{ __asm__(\"{many}\"); }}\n"));
+        let flags = ["-O2", "-fPIC", "-flto=thin", "-c", "many.c"];
+        run(link.command(llvm_tool("clang")).args(flags)).succeeded();
+        let mut linker = link.command(link.path("ld.thinfarm"));
+        alone(&mut linker);
+        linker.env("TMPDIR", &tmp).args(["-shared", "-o", "lib.so", "--thinlto-jobs=3"]).args(options);
+        linker.arg("--allow-multiple-definition").args(names).args(["many.o", "-plugin-opt=dwo_dir=dwo"]);
+        let jobserver = Client::new(2).expect("a pipe");
+        jobserver.configure_make(&mut linker);
+        let said = run(linker.env_remove("CARGO_MAKEFLAGS"));
+        assert_eq!(said.code, Some(1), "{said}");
+        assert!(said.stderr.contains("too many errors emitted"), "{said}");
+        assert_eq!(jobserver.available().expect("a pipe"), 2, "tokens after {options:?}");
+        assert_eq!(temporary(&tmp), None);
+        assert_eq!(temporary(&link.path("dwo")), None, "half-written debug information");
+    }
 }

@@ -167,7 +167,7 @@ fn that_clang_or_llvm_does_not_know_are_told_and_the_module_is_compiled_as_by_ll
     ] {
         for name in ["a", "b"] {
             linkers.write(
-                &format!("{name}.ll"),
+                format!("{name}.ll"),
                 format!(
                     "target triple = \"x86_64-pc-linux-gnu\"\n\
                      define i32 @{name}(i32 %x) {{ %y = mul i32 %x, 10\n ret i32 %y }}\n\

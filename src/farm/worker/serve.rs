@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use llvm_build::Mapped;
+use llvm_build::{Mapped, watch_jobs};
 use signal_hook::low_level;
 
 use super::build;
@@ -36,6 +36,7 @@ pub fn serve() -> io::Result<()> {
         Ok(()) => worker.answer(&Answer::Ready, &[])?,
         Err(reason) => return worker.answer(&Answer::Refused(reason), &[]),
     }
+    watch_jobs();
     worker.work(&mut from)
 }
 
