@@ -149,7 +149,7 @@ impl Linker {
             clang: self.run.clang()?,
             clear_up: Some(Box::new(clear_up.clone())),
             progress: None,
-            modules: Vec::new(),
+            modules: 0,
             left_to_lld: self.off,
         };
         let maker = Maker::of(args.output());
@@ -188,21 +188,19 @@ struct Hearing<'a> {
     /// For `progress`, which may have to end the link.
     clear_up: Option<ClearUp>,
     progress: Option<Progress>,
-    /// The modules that the farm compiles.
-    modules: Vec<String>,
+    /// How many modules the farm compiles.
+    modules: usize,
     left_to_lld: bool,
 }
 
 impl Hearing<'_> {
     /// What is left to be told and kept of a link that has its output.
     fn linked(&self, args: &Arguments, maker: &Maker) {
-        maker.sign(self.modules.len(), self.left_to_lld);
-        // Looking for it reads files.
+        maker.sign(self.modules, self.left_to_lld);
         if args.has_no_warnings() {
             return;
         }
-        let modules = self.modules.iter().map(String::as_str).collect();
-        if let Some(object) = unused_bitcode(args, &modules) {
+        if let Some(object) = unused_bitcode(args) {
             print::warning(&format_args!(
                 "{object} has bitcode for LTO beside its machine code (FatLTO), and this link uses the machine code: \
                  --fat-lto-objects is missing, which clang passes only to a linker that it knows; \
@@ -259,7 +257,7 @@ impl Hearing<'_> {
             Told::Settled(settled) => Self::settled(settled),
             Told::Planned(plan, sources) => {
                 warn_of_missing(sources, "--thinfarm-missing-options");
-                self.modules = plan.jobs.iter().map(|job| job.module.clone()).collect();
+                self.modules = plan.jobs.len();
                 let clear_up = self.clear_up.take().expect("a link plans its backends once");
                 self.progress = Some(Progress::of_link(plan.jobs.len(), self.run.verbose, clear_up));
             }
