@@ -57,4 +57,5 @@ mod parallel;
 pub mod plan;
 pub mod report;
 pub mod toolchain;
+pub mod trust;
 pub mod verify;

@@ -12,6 +12,7 @@ use super::Key;
 use super::directory::{self, TEMPORARY};
 use super::entry::{self, Entry, Miss};
 use crate::backend::{JobDone, OutputFile};
+use crate::trust::Trust;
 
 /// Why there is no store.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,18 @@ pub enum StoreError {
         directory: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// Its owner could put objects into builds.
+    #[error(
+        "the cache directory {} is not used: {fault}, who could decide what goes into a build; \
+         to use it all the same, name it in THINFARM_TRUST",
+        directory.display()
+    )]
+    Untrusted {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong with it.
+        fault: &'static str,
     },
     /// Every user of the machine could put objects into builds.
     #[error(
@@ -74,14 +87,21 @@ struct Shared {
 }
 
 impl Store {
-    /// The store in `directory`, which is created if it is not there. One that cannot be written to gives
-    /// hits, too. Whoever names a directory trusts its owner, and the group that may write to it.
+    /// The store in `directory`, which is created if it is not there and must be of somebody whom `trust` has. One that
+    /// cannot be written to gives hits, too. Whoever names a directory trusts the group that may write to it.
     ///
     /// # Errors
-    /// See [`StoreError::Unusable`] and [`StoreError::OpenToAll`].
-    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+    /// See [`StoreError::Unusable`], [`StoreError::Untrusted`] and [`StoreError::OpenToAll`].
+    pub fn open(directory: &Path, trust: &Trust) -> Result<Self, StoreError> {
         let store = Self::new(directory);
         directory::create(directory).map_err(|source| store.unusable(source))?;
+        match trust.fault_of_named(directory) {
+            Ok(None) => {}
+            Ok(Some(fault)) => {
+                return Err(StoreError::Untrusted { directory: directory.to_owned(), fault });
+            }
+            Err(source) => return Err(store.unusable(source)),
+        }
         match directory::is_open_to_all(directory) {
             Ok(false) => Ok(store),
             Ok(true) => Err(StoreError::OpenToAll { directory: directory.to_owned() }),

@@ -11,7 +11,7 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use super::option_args::{SourceArgs, warn_of_missing};
 use super::progress::{ClearUp, Progress};
 use super::run_args::{RunArgs, verify};
-use super::{cache_args, print, signals, telling};
+use super::{cache_args, print, signals, telling, trust};
 use crate::farm::{Farm, available_cores};
 use crate::link::{self, Arguments, Backends, Directory, Maker, Settings, Told, exit_as_lld, unused_bitcode};
 use crate::options::{Settled, SourceName, Sources, Tally};
@@ -142,6 +142,7 @@ impl Linker {
             sources: self.sources.ask(Sources::given(Vec::new()), &SourceName::OWN)?,
             is_off: self.off,
             may_cache: !self.run.cache.no_cache,
+            trust: trust::of_process(),
             threads: self.run.threads(),
         };
         let mut hearing = Hearing {

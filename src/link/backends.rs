@@ -18,6 +18,7 @@ use crate::options::{LinkLine, LinkTerms, Resolver, Settled, Sources};
 use crate::plan::{Held, Job, ModuleFiles, Plan, Spool};
 use crate::report::{JobReport, Report};
 use crate::toolchain::Tool;
+use crate::trust::Trust;
 
 /// What the maker of a linker decides.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct Settings {
     pub is_off: bool,
     /// A farm without a cache gets the one that lld is told of, if it is.
     pub may_cache: bool,
+    /// Whose directory lld's cache may be.
+    pub trust: Trust,
     /// No more threads than these, instead of what lld is told.
     pub threads: Option<NonZero<usize>>,
 }
@@ -109,7 +112,7 @@ impl<'a> Backends<'a> {
         let mut cache = settings.farm.cache_in_use().cloned();
         self.caches_as_lld = cache.is_none() && settings.may_cache;
         if cache.is_none() && settings.may_cache && !config.cache_directory.is_empty() {
-            match Cache::open(Path::new(&config.cache_directory)) {
+            match Cache::open(Path::new(&config.cache_directory), &settings.trust) {
                 Ok(opened) => cache = Some(opened),
                 Err(error) => (self.listen)(&Told::NoCache(&error))?,
             }

@@ -15,6 +15,7 @@ use thinfarm::input::Modules;
 use thinfarm::options::{FileOptions, Resolver};
 use thinfarm::plan::Job;
 use thinfarm::toolchain::Tool;
+use thinfarm::trust::Trust;
 
 use crate::fixture::{Link, llvm_tool, run};
 
@@ -32,7 +33,7 @@ fn thin_link(link: &Link, flags: &[&str]) {
 }
 
 fn cache(link: &Link) -> Cache {
-    Cache::open(&link.path("cache")).unwrap()
+    Cache::open(&link.path("cache"), &Trust::of_user()).unwrap()
 }
 
 fn job_of(link: &Link, module: &str, flags: &[&str]) -> Job {

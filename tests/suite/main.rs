@@ -57,4 +57,5 @@ mod replaced;
 mod report;
 mod side_by_side;
 mod telling;
+mod trust;
 mod two_linkers;
