@@ -10,16 +10,12 @@
 //!
 //! Whoever can write to the directory decides what goes into a build; the seal is against accidents.
 
-mod build;
 mod directory;
 mod entry;
-mod key;
 mod lookup;
-mod memo;
 #[cfg(test)]
 mod processes;
 mod store;
-mod uncacheable;
 mod upkeep;
 
 use std::fmt;
@@ -27,19 +23,17 @@ use std::path::Path;
 
 use blake3::Hash;
 
+use crate::fingerprint::{Keys, program};
 use crate::input::Modules;
 use crate::plan::Job;
 
 pub use llvm_build::CachePruningPolicy;
 
-pub use build::BuildError;
-pub(crate) use build::identity as build_identity;
+pub use crate::fingerprint::program::BuildError;
+pub use crate::fingerprint::{Key, Uncacheable};
 pub use entry::Entry;
-pub use key::Key;
-use key::Keys;
 pub(crate) use lookup::{Fetched, Lookup, Wanted};
 pub use store::{Store, StoreError};
-pub use uncacheable::Uncacheable;
 pub use upkeep::{Files, Stats, Verified};
 
 /// What a cache had to do with an object.
@@ -80,7 +74,7 @@ impl Cache {
     /// # Errors
     /// There can be none.
     pub fn open(directory: &Path) -> Result<Self, CacheError> {
-        Ok(Self { build: build::identity()?, store: Store::open(directory)?, policy: None })
+        Ok(Self { build: program::identity()?, store: Store::open(directory)?, policy: None })
     }
 
     /// The same, which [`Cache::prune`] keeps in order.

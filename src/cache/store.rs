@@ -11,7 +11,8 @@ use llvm_build::{CachePruningPolicy, prune_cache};
 use super::Key;
 use super::directory::{self, TEMPORARY};
 use super::entry::{self, Entry, Miss};
-use crate::backend::{JobDone, OutputFile};
+use crate::backend::JobDone;
+use crate::output::OutputFile;
 
 /// Why there is no store.
 #[derive(Debug, thiserror::Error)]

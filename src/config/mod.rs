@@ -1,6 +1,8 @@
 //! `thinfarm.toml`: what is to be done for a project without saying so each time.
 
+mod missing_options;
 mod rule;
+mod source_name;
 mod trust;
 
 use std::env;
@@ -8,12 +10,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use llvm_build::CachePruningPolicy;
 use serde::Deserialize;
 
+pub use missing_options::MissingOptions;
 pub use rule::{GlobError, Rule};
-
-use crate::cache::CachePruningPolicy;
-use crate::options::{MissingOptions, SourceName};
+pub use source_name::SourceName;
 
 /// The name of the file.
 const NAME: &str = "thinfarm.toml";

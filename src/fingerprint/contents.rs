@@ -12,16 +12,16 @@ use crate::input::{Marks, Modules};
 
 /// What an object takes from a module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Content {
+pub(crate) struct Content {
     /// Of the file, or of the member of an archive.
-    pub(super) hash: Hash,
+    pub(crate) hash: Hash,
     /// Inline assembly that may read files.
-    pub(super) assembly: Vec<String>,
+    pub(crate) assembly: Vec<String>,
 }
 
 /// The content of a module, and when its file was known to have it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Stamp {
+pub(crate) struct Stamp {
     marks: Marks,
     content: Content,
     /// When the file was read, nanoseconds since 1970.
@@ -34,7 +34,7 @@ const RACY: i128 = 2_000_000_000;
 
 /// Answers "the content of the module with this id".
 #[derive(Debug, Default)]
-pub(super) struct Hashes {
+pub(crate) struct Hashes {
     modules: Modules,
     earlier: HashMap<String, Stamp>,
     now: Mutex<HashMap<String, Slot>>,
@@ -51,12 +51,12 @@ struct Known {
 
 impl Hashes {
     /// Begins with what an earlier run found.
-    pub(super) fn knowing(earlier: HashMap<String, Stamp>) -> Self {
+    pub(crate) fn knowing(earlier: HashMap<String, Stamp>) -> Self {
         Self { earlier, ..Self::default() }
     }
 
     /// The content of module `id`, if it can be read.
-    pub(super) fn of(&self, id: &str) -> Option<Content> {
+    pub(crate) fn of(&self, id: &str) -> Option<Content> {
         let slot = {
             let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
             match now.get(id) {
@@ -96,7 +96,7 @@ impl Hashes {
     }
 
     /// What this run found.
-    pub(super) fn into_stamps(self) -> impl Iterator<Item = (String, Stamp)> {
+    pub(crate) fn into_stamps(self) -> impl Iterator<Item = (String, Stamp)> {
         let now = self.now.into_inner().unwrap_or_else(PoisonError::into_inner);
         now.into_iter().filter_map(|(id, slot)| Some((id, slot.get()?.clone()?.stamp?)))
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Values by key, each made by the first who asks, while others who ask for the same wait.
 #[derive(Debug)]
-pub(super) struct Memo<K, V>(Mutex<HashMap<K, Arc<OnceLock<V>>>>);
+pub(crate) struct Memo<K, V>(Mutex<HashMap<K, Arc<OnceLock<V>>>>);
 
 impl<K, V> Default for Memo<K, V> {
     fn default() -> Self {
@@ -16,7 +16,7 @@ impl<K, V> Default for Memo<K, V> {
 
 impl<K: Clone + Eq + Hash, V: Clone> Memo<K, V> {
     /// The value of `key`.
-    pub(super) fn get(&self, key: &K, make: impl FnOnce() -> V) -> V {
+    pub(crate) fn get(&self, key: &K, make: impl FnOnce() -> V) -> V {
         let slot = {
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             match known.get(key) {
