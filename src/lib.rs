@@ -47,12 +47,15 @@ pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod farm;
+pub mod fingerprint;
 #[cfg(test)]
 mod foreign;
 pub mod incremental;
 pub mod input;
 pub mod link;
+mod memo;
 pub mod options;
+pub mod output;
 mod parallel;
 pub mod plan;
 pub mod report;

@@ -2,8 +2,6 @@
 //!
 //! It knows nothing of queues and other jobs, except that they share [`Modules`].
 
-mod output;
-
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,11 +15,10 @@ use llvm_build::{
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-pub use output::{OutputFile, abandon_outputs};
-
 use crate::input::{Modules, Reading, is_its_own_file};
 use crate::options::CommandError;
-use crate::plan::{Held, Job};
+use crate::output::{OutputFile, Spool, discard, remove_temporaries};
+use crate::plan::Job;
 
 /// What a job did.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -300,7 +297,10 @@ fn compile(job: &Job, modules: &Modules) -> Result<Made, JobError> {
         // Also where its object goes.
         job.write_index().map_err(|error| unreadable_index(job, OpenError::Io(error)))?;
     }
-    let outputs = Outputs::create(job, if is_thin_backend { job.held.as_deref() } else { None })?;
+    let outputs = Outputs::create(
+        job,
+        if is_thin_backend { job.in_memory.as_ref().map(|place| &*place.spool) } else { None },
+    )?;
     let compiled = if is_thin_backend {
         let files = outputs.redirect(&job.command.files);
         let warning_flags = job.command.warning_flags();
@@ -381,7 +381,7 @@ fn check_imports_are_files(job: &Job, reading: &Reading<'_>) -> Result<(), JobEr
 /// not be taken for this one.
 pub fn discard_outputs(job: &Job) {
     for path in [&job.output, Path::new(&job.command.files.split_dwarf_output)] {
-        output::discard(path);
+        discard(path);
     }
 }
 
@@ -389,7 +389,7 @@ pub fn discard_outputs(job: &Job) {
 pub fn remove_leftovers(job: &Job, pid: u32) {
     let dwo = Path::new(&job.command.files.split_dwarf_output);
     for path in [&job.output, dwo] {
-        output::remove_temporaries(path, pid);
+        remove_temporaries(path, pid);
     }
 }
 
@@ -421,20 +421,20 @@ struct Outputs<'a> {
 enum Destination<'a> {
     File(OutputFile),
     /// The object that would be called by this name otherwise.
-    Held(&'a Held, &'a Path),
+    Spool(&'a Spool, &'a Path),
 }
 
 impl<'a> Outputs<'a> {
-    /// Those of `job`, with its object in `held` if that is given.
-    fn create(job: &'a Job, held: Option<&'a Held>) -> Result<Self, JobError> {
+    /// Those of `job`, with its object in `spool` if that is given.
+    fn create(job: &'a Job, spool: Option<&'a Spool>) -> Result<Self, JobError> {
         let create = |path: &Path| {
             OutputFile::create(path)
                 .map_err(|source| JobError::Output { output: path.to_owned(), source: Arc::new(source) })
         };
         let dwo = &job.command.files.split_dwarf_output;
         Ok(Self {
-            object: match held {
-                Some(held) => Destination::Held(held, &job.output),
+            object: match spool {
+                Some(spool) => Destination::Spool(spool, &job.output),
                 None => Destination::File(create(&job.output)?),
             },
             dwo: (!dwo.is_empty()).then(|| create(Path::new(dwo))).transpose()?,
@@ -445,7 +445,7 @@ impl<'a> Outputs<'a> {
     fn object_name(&self) -> String {
         match &self.object {
             Destination::File(file) => file.name(),
-            Destination::Held(..) => String::new(),
+            Destination::Spool(..) => String::new(),
         }
     }
 
@@ -471,8 +471,8 @@ impl<'a> Outputs<'a> {
         }
         match self.object {
             Destination::File(file) => finish(file, object),
-            Destination::Held(held, output) => {
-                held.put(object).map_err(|source| failed(output.to_owned(), source))?;
+            Destination::Spool(spool, output) => {
+                spool.put(output, object).map_err(|source| failed(output.to_owned(), source))?;
                 Ok(object.len() as u64)
             }
         }

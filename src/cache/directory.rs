@@ -10,7 +10,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::Key;
-use crate::backend::OutputFile;
+use crate::output::OutputFile;
 
 /// Begins the name of an entry; the number is raised when the format changes.
 const ENTRY: &str = "llvmcache-thinfarm1-";

@@ -26,7 +26,8 @@ use nix::sys::statfs::{
 use nix::sys::time::TimeSpec;
 
 use super::Key;
-use crate::backend::{JobDone, OutputFile};
+use crate::backend::JobDone;
+use crate::output::OutputFile;
 
 /// Bytes of the object's size.
 const SIZE: u64 = 8;

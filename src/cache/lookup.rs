@@ -5,11 +5,12 @@ use std::path::Path;
 
 use llvm_build::StageTimes;
 
-use super::key::{Keys, Read};
-use super::memo::Memo;
-use super::{Cache, CacheUse, Entry, Key, Uncacheable, build};
-use crate::backend::{JobDone, Made, Object, OutputFile};
+use super::{Cache, CacheUse, Entry};
+use crate::backend::{JobDone, Made, Object};
+use crate::fingerprint::{Key, Keys, Read, Uncacheable, program};
 use crate::input::Modules;
+use crate::memo::Memo;
+use crate::output::OutputFile;
 use crate::plan::Job;
 
 /// Looks for the objects of one run's jobs, and keeps those that were not there.
@@ -49,7 +50,7 @@ impl<'a> Lookup<'a> {
             cache,
             keys,
             reads_files: Memo::default(),
-            trusts_workers: worker.is_none_or(build::is_this_program),
+            trusts_workers: worker.is_none_or(program::is_this_program),
         }
     }
 
@@ -101,7 +102,7 @@ impl<'a> Lookup<'a> {
 
     /// Whether the assembly of the module `id` may read files. It may if that cannot be told.
     fn reads_files(&self, id: &str) -> bool {
-        self.reads_files.get(&id.to_owned(), || {
+        self.reads_files.get(id, || {
             let mut reading = self.keys.modules.reading();
             let assembly = reading.open(id).ok().and_then(|module| module.assembly_that_reads_files().ok());
             assembly.is_none_or(|texts| !texts.is_empty())
@@ -111,11 +112,11 @@ impl<'a> Lookup<'a> {
 
 /// Writes an object that was found where `job` would.
 fn place(mut entry: Entry, job: &Job) -> io::Result<JobDone> {
-    let object_size = match &job.held {
-        Some(held) => {
+    let object_size = match &job.in_memory {
+        Some(place) => {
             match entry.map() {
-                Some(object) => held.put_mapped(object)?,
-                None => held.put(entry.object()?)?,
+                Some(object) => place.spool.put_mapped(&job.output, object)?,
+                None => place.spool.put(&job.output, entry.object()?)?,
             }
             entry.object_size()
         }

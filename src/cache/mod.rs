@@ -11,16 +11,12 @@
 //! Whoever can write to the directory decides what goes into a build; the seal is against accidents. So its owner must be
 //! one whom the process trusts ([`Trust`]), and not everybody may write to it.
 
-mod build;
 mod directory;
 mod entry;
-mod key;
 mod lookup;
-mod memo;
 #[cfg(test)]
 mod processes;
 mod store;
-mod uncacheable;
 mod upkeep;
 
 use std::fmt;
@@ -28,20 +24,18 @@ use std::path::Path;
 
 use blake3::Hash;
 
+use crate::fingerprint::{Keys, program};
 use crate::input::Modules;
 use crate::plan::Job;
 use crate::trust::Trust;
 
 pub use llvm_build::CachePruningPolicy;
 
-pub use build::BuildError;
-pub(crate) use build::identity as build_identity;
+pub use crate::fingerprint::program::BuildError;
+pub use crate::fingerprint::{Key, Uncacheable};
 pub use entry::Entry;
-pub use key::Key;
-use key::Keys;
 pub(crate) use lookup::{Fetched, Lookup, Wanted};
 pub use store::{Store, StoreError};
-pub use uncacheable::Uncacheable;
 pub use upkeep::{Files, Stats, Verified};
 
 /// What a cache had to do with an object.
@@ -83,7 +77,7 @@ impl Cache {
     /// # Errors
     /// There can be none.
     pub fn open(directory: &Path, trust: &Trust) -> Result<Self, CacheError> {
-        Ok(Self { build: build::identity()?, store: Store::open(directory, trust)?, policy: None })
+        Ok(Self { build: program::identity()?, store: Store::open(directory, trust)?, policy: None })
     }
 
     /// The same, which [`Cache::prune`] keeps in order.

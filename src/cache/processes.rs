@@ -9,7 +9,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{CachePruningPolicy, Key, Store, directory};
-use crate::backend::{JobDone, OutputFile};
+use crate::backend::JobDone;
+use crate::output::OutputFile;
 use crate::trust::Trust;
 
 const ROLE: &str = "THINFARM_TEST_CACHE_ROLE";

@@ -11,7 +11,8 @@ use llvm_build::{CachePruningPolicy, prune_cache};
 use super::Key;
 use super::directory::{self, TEMPORARY};
 use super::entry::{self, Entry, Miss};
-use crate::backend::{JobDone, OutputFile};
+use crate::backend::JobDone;
+use crate::output::OutputFile;
 use crate::trust::Trust;
 
 /// Why there is no store.
@@ -221,7 +222,7 @@ mod tests {
     /// A store with the entries `keys`, and its directory.
     fn filled(keys: &[u8]) -> (Store, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(directory.path()).unwrap();
+        let store = Store::open(directory.path(), &Trust::of_user()).unwrap();
         for number in keys {
             store.put(&key(*number), &[*number; 100], &JobDone::default()).unwrap();
         }
@@ -288,9 +289,9 @@ mod tests {
         let (_, directory) = filled(&[]);
         let file = directory.path().join("file");
         fs::write(&file, "").unwrap();
-        let error = Store::open(&file).unwrap_err().to_string();
+        let error = Store::open(&file, &Trust::of_user()).unwrap_err().to_string();
         assert!(error.contains("a file is in its place") && error.contains("file:"), "{error}");
-        let error = Store::open(&file.join("below")).unwrap_err().to_string();
+        let error = Store::open(&file.join("below"), &Trust::of_user()).unwrap_err().to_string();
         assert!(error.contains("a file is in its place"), "{error}");
         let error = Store::existing(&directory.path().join("none")).unwrap_err().to_string();
         assert!(error.contains("No such file"), "{error}");

@@ -9,9 +9,9 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::{cache_args, print, signals};
-use crate::backend::abandon_outputs;
 use crate::farm::{Farm, FarmError};
 use crate::options::{CommandError, CompileCommand};
+use crate::output::abandon_outputs;
 use crate::plan::{Job, Plan};
 use crate::toolchain::Tool;
 
@@ -72,7 +72,7 @@ fn run_one(command: CompileCommand) -> ExitCode {
         output: command.files.output.clone().into(),
         command: Arc::new(command),
         size: 0,
-        held: None,
+        in_memory: None,
     };
     let plan = match Plan::new(vec![job]) {
         Ok(plan) => plan,

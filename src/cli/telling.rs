@@ -5,9 +5,9 @@ use std::path::Path;
 use indicatif::BinaryBytes;
 
 use super::print;
-use crate::backend::OutputFile;
 use crate::incremental::Split;
 use crate::options::CommandError;
+use crate::output::OutputFile;
 use crate::plan::{Plan, PlanError};
 use crate::report::Report;
 use crate::verify::Verdict;

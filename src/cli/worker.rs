@@ -6,8 +6,8 @@ use std::time::Duration;
 use std::{fs, thread};
 
 use super::{print, signals};
-use crate::backend::abandon_outputs;
 use crate::farm;
+use crate::output::abandon_outputs;
 
 /// A signal from a terminal goes to the farm as well, which then ends its workers. One that was meant for
 /// this process alone ends it after this time.

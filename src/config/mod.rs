@@ -1,18 +1,21 @@
 //! `thinfarm.toml`: what is to be done for a project without saying so each time.
 
+mod missing_options;
 mod rule;
+mod source_name;
 
 use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use llvm_build::CachePruningPolicy;
 use serde::Deserialize;
 
+pub use missing_options::MissingOptions;
 pub use rule::{GlobError, Rule};
+pub use source_name::SourceName;
 
-use crate::cache::CachePruningPolicy;
-use crate::options::{MissingOptions, SourceName};
 use crate::trust::Trust;
 
 /// The name of the file.

@@ -34,9 +34,10 @@ pub use schedule::{Next, Schedule};
 pub use worker::serve;
 use worker::{Children, Workers};
 
-use crate::backend::{self, JobDone, JobError, Made, abandon_outputs};
+use crate::backend::{self, JobDone, JobError, Made};
 use crate::cache::{Cache, CacheUse, Lookup};
 use crate::input::Modules;
+use crate::output::abandon_outputs;
 use crate::plan::{Job, Plan};
 use crate::report::{JobReport, Report, Usage};
 

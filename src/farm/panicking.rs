@@ -41,7 +41,7 @@ mod tests {
             output: output.clone(),
             command: Arc::new(CompileCommand::default()),
             size: 0,
-            held: None,
+            in_memory: None,
         };
         assert_eq!(as_error(&job, || 7).unwrap(), 7);
         assert!(output.exists());

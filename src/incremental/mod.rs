@@ -3,9 +3,6 @@
 //! A thin link writes every index anew, so times of files say nothing; contents do. The file is also a
 //! journal: every finished object adds its line at once, so a run that is interrupted loses nothing.
 
-mod assembly;
-mod fingerprint;
-mod hashes;
 mod state;
 
 use std::collections::HashMap;
@@ -13,12 +10,12 @@ use std::io;
 use std::num::NonZero;
 use std::path::Path;
 
-pub use fingerprint::Change;
-use fingerprint::Fingerprint;
-use hashes::Hashes;
+pub use crate::fingerprint::Change;
 use state::{Entry, State, Written};
 
 use crate::backend::JobError;
+use crate::fingerprint::Fingerprint;
+use crate::fingerprint::contents::Hashes;
 use crate::parallel;
 use crate::plan::{Job, Plan};
 use crate::report::JobReport;

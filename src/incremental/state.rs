@@ -12,10 +12,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::fingerprint::Fingerprint;
-use super::hashes::Stamp;
-use crate::backend::OutputFile;
-use crate::cache;
+use crate::fingerprint::contents::Stamp;
+use crate::fingerprint::{Fingerprint, program};
+use crate::output::OutputFile;
 use crate::plan::Job;
 
 /// How the file begins.
@@ -151,7 +150,7 @@ fn build() -> String {
         let marks = program.map_or((0, 0, 0), |file| (file.size(), file.mtime(), file.mtime_nsec()));
         format!("{marks:?}")
     };
-    let identity = cache::build_identity().map_or_else(|_| marks(), |identity| identity.to_string());
+    let identity = program::identity().map_or_else(|_| marks(), |identity| identity.to_string());
     format!("thinfarm {} {identity}, {}", env!("CARGO_PKG_VERSION"), llvm_build::clang_version())
 }
 

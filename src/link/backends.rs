@@ -15,7 +15,8 @@ use crate::cache::{Cache, CacheError};
 use crate::farm::{self, Event, Farm};
 use crate::input::Location;
 use crate::options::{LinkLine, LinkTerms, Resolver, Settled, Sources};
-use crate::plan::{Held, Job, ModuleFiles, Plan, Spool};
+use crate::output::Spool;
+use crate::plan::{InMemory, Job, ModuleFiles, Plan};
 use crate::report::{JobReport, Report};
 use crate::toolchain::Tool;
 use crate::trust::Trust;
@@ -210,7 +211,7 @@ impl llvm_build::Backends for Backends<'_> {
             split_dwarf(&mut plan, &mut asked, &self.dwo_directory);
         }
         let places = self.directory.places().iter().cloned();
-        hold(&mut plan, &mut asked, Spool::new(farm.memory_for_objects(), places));
+        keep_in_memory(&mut plan, &mut asked, Spool::new(farm.memory_for_objects(), places));
         (self.listen)(&Told::Planned(&plan, &sources))?;
         // Jobs map what they read themselves, and of modules lld only needs the names of symbols from now on.
         drop(sources);
@@ -281,11 +282,11 @@ fn split_dwarf(plan: &mut Plan, asked: &mut Asked, directory: &Path) {
 }
 
 /// Gives the jobs of `plan` their indexes, and a `spool` for their objects.
-fn hold(plan: &mut Plan, asked: &mut Asked, spool: Spool) {
+fn keep_in_memory(plan: &mut Plan, asked: &mut Asked, spool: Spool) {
     let spool = Arc::new(spool);
     for job in &mut plan.jobs {
         let index = mem::take(&mut asked.get(job).index);
-        job.held = Some(Arc::new(Held::new(index, spool.clone())));
+        job.in_memory = Some(InMemory { index: index.into(), spool: spool.clone() });
     }
 }
 

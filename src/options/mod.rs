@@ -6,17 +6,16 @@
 mod command;
 mod file_options;
 mod frame;
-pub(crate) mod inputs;
 mod link_line;
 mod link_terms;
 mod missing_input;
 mod origin;
 mod resolver;
 pub mod source;
-mod source_name;
 mod sources;
 mod unusable;
 
+pub use crate::config::{MissingOptions, SourceName};
 pub use command::CompileCommand;
 pub use file_options::FileOptions;
 pub use frame::Frame;
@@ -27,6 +26,5 @@ pub use missing_input::MissingInput;
 pub use origin::{Explained, Origin, explain};
 pub use resolver::Resolver;
 pub use source::SourceError;
-pub use source_name::SourceName;
-pub use sources::{MissingOptions, Provenance, Sources};
+pub use sources::{Provenance, Sources};
 pub use unusable::UnusableOptions;

@@ -5,31 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use path_clean::clean;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use llvm_build::{MissingFile, ModuleFacts, ModuleRecord, backend_flags, option_groups};
 
 use super::source::compile_commands::Wanted;
 use super::source::{self, CompileCommands, Kept, RanIn, SourceError};
-use super::{
-    FileOptions, Frame, LinkLine, MissingInput, SourceName, UnusableOptions, missing_input, unusable,
-};
-use crate::config::Rule;
+use super::{FileOptions, Frame, LinkLine, MissingInput, UnusableOptions, missing_input, unusable};
+use crate::config::{MissingOptions, Rule, SourceName};
 use crate::input::{Archives, Location, Modules};
-
-/// What is done about a module that no source knows, and about a file that a module's command names and that is not
-/// there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MissingOptions {
-    /// Nothing is compiled.
-    Error,
-    /// It gets the options given for all modules; [`Sources::missing`] tells. It is compiled without the option that
-    /// names the file; [`Sources::missing_inputs`] tells.
-    Warn,
-    /// The same, and nobody is told.
-    Ignore,
-}
 
 /// Where the options of one module come from, for people and scripts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

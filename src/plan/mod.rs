@@ -5,7 +5,7 @@
 
 mod command;
 mod distribution;
-mod held;
+mod in_memory;
 mod list;
 mod naming;
 mod objects;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use command::{Compiled, Wanted};
 pub use distribution::{CommonArgs, DistributedJob, Distribution, DistributionError};
-pub use held::{Held, Spool};
+pub use in_memory::InMemory;
 pub use list::{IndexList, ListError};
 pub use naming::{ModuleFiles, Naming, NamingError, PrefixReplace, SuffixReplace};
 pub use objects::{NativeObject, ObjectsError};
@@ -49,9 +49,9 @@ pub struct Job {
     pub command: Arc<CompileCommand>,
     /// Bytes of the module, 0 if unknown.
     pub size: u64,
-    /// Where its index and its object really are, if not in these files. Another process would not find them.
+    /// Its index and the place of its object, if these are no files. Another process would not find them.
     #[serde(skip)]
-    pub held: Option<Arc<Held>>,
+    pub in_memory: Option<InMemory>,
 }
 
 impl Job {
@@ -177,7 +177,7 @@ impl Plan {
             }
             let wanted = Wanted::new(&module, &index, &output);
             let command = wanted.compiled(sources, resolver)?.command;
-            jobs.push(Job { module, index, output, command, size, held: None });
+            jobs.push(Job { module, index, output, command, size, in_memory: None });
         }
         sources.check()?;
         Ok(Self { native, ..Self::new(jobs)? })
@@ -205,7 +205,7 @@ impl Plan {
                 output: output.into(),
                 command,
                 size: 0,
-                held: None,
+                in_memory: None,
             });
         }
         sources.check()?;
@@ -239,7 +239,7 @@ mod tests {
             output: output.into(),
             command: Arc::new(CompileCommand::default()),
             size,
-            held: None,
+            in_memory: None,
         }
     }
 

@@ -84,7 +84,7 @@ mod tests {
             output: output.into(),
             command: Arc::new(CompileCommand::default()),
             size: 1,
-            held: None,
+            in_memory: None,
         };
         let native_object = |&(jobs_before, path): &(usize, Option<&str>)| NativeObject {
             module: "listed".to_owned(),

@@ -15,7 +15,7 @@ use std::time::SystemTime;
 pub use difference::{Difference, first_difference};
 use shadow::Shadow;
 
-use crate::backend::OutputFile;
+use crate::output::OutputFile;
 use crate::parallel;
 use crate::plan::Job;
 use crate::toolchain::{self, Found, Tool, ToolError};

@@ -60,7 +60,7 @@ fn the_farm() {
         let options = FileOptions::given(flags.split(' ').map(str::to_owned).collect::<Vec<_>>());
         let command = resolver.resolve(&options, module, &index, object).expect("flags that clang knows");
         let (index, output) = (index.into(), object.into());
-        Job { module: module.to_owned(), index, output, command, size: 0, held: None }
+        Job { module: module.to_owned(), index, output, command, size: 0, in_memory: None }
     };
     let plan = Plan::new(jobs.lines().map(&mut job).collect()).expect("a plan");
 

@@ -16,6 +16,7 @@ mod cc_drop_in;
 mod contention;
 mod costs;
 mod crashes;
+mod direction;
 mod distributed;
 mod dtlto;
 mod dtlto_errors;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::backend::OutputFile;
 use crate::cli::telling::cannot_write;
+use crate::output::OutputFile;
 use crate::plan::Plan;
 
 /// The file that names the objects, in the making.

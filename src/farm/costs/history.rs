@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::backend::OutputFile;
+use crate::output::OutputFile;
 
 /// Names a job from run to run.
 pub(super) type Key = u64;

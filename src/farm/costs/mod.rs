@@ -159,7 +159,7 @@ mod tests {
             output: "".into(),
             command: command.clone(),
             size,
-            held: None,
+            in_memory: None,
         };
         Plan { jobs: modules.iter().map(job).collect(), ..Plan::default() }
     }

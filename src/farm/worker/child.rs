@@ -190,7 +190,7 @@ impl Child {
             jobs.waiting.insert(id, Waiting { job: job.clone(), result: sender });
             id
         };
-        let index = job.held.as_ref().map(|held| held.index());
+        let index = job.in_memory.as_ref().map(|place| &*place.index);
         let request = Request { id, job: Cow::Borrowed(job), index: index.map(|index| index.len() as u64) };
         let line = protocol::line(&request).map_err(|error| {
             lock(&self.jobs).waiting.remove(&id);
@@ -225,9 +225,9 @@ impl Child {
                         jobs.waiting.remove(&id)
                     };
                     if let Some(waiting) = waiting {
-                        if let (Some(held), Some(Some(bytes))) = (&waiting.job.held, bytes) {
+                        if let (Some(place), Some(Some(bytes))) = (&waiting.job.in_memory, bytes) {
                             // A job is sent once, so there is no other object of it.
-                            let _ = held.put(bytes);
+                            let _ = place.spool.put(&waiting.job.output, bytes);
                         }
                         let object = object.map_or(Object::WrittenByClang, Object::WrittenByWorker);
                         let _ = waiting.result.send(result.map(|done| Made { done, object }));

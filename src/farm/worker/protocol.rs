@@ -134,7 +134,7 @@ mod tests {
             output: "a.native.o".into(),
             command: Arc::default(),
             size: 7,
-            held: None,
+            in_memory: None,
         };
         let mut wire = Vec::new();
         send(&mut wire, &Request { id: 3, job: Cow::Borrowed(&job), index: Some(4) }, b"B\nC\x00").unwrap();

@@ -12,10 +12,11 @@ use signal_hook::low_level;
 
 use super::build;
 use super::protocol::{self, Answer, Failed, Hello, Request};
-use crate::backend::{self, abandon_outputs};
+use crate::backend;
 use crate::farm::{STACK_SIZE, panicking, process};
 use crate::input::Modules;
-use crate::plan::{Held, Job, Spool};
+use crate::output::{Spool, abandon_outputs};
+use crate::plan::{InMemory, Job};
 
 /// Runs jobs for the farm at the other end of standard input until it needs no more, and then returns. If it
 /// goes away earlier, the outputs of its jobs are abandoned and the process ends.
@@ -25,12 +26,8 @@ use crate::plan::{Held, Job, Spool};
 pub fn serve() -> io::Result<()> {
     let channel = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut from = BufReader::new(channel.try_clone()?);
-    let worker = Worker {
-        to: Mutex::new(channel),
-        modules: Modules::default(),
-        spool: Arc::new(Spool::new(u64::MAX, [])),
-        running: AtomicUsize::new(0),
-    };
+    let worker =
+        Worker { to: Mutex::new(channel), modules: Modules::default(), running: AtomicUsize::new(0) };
     let Some(hello) = protocol::receive::<Hello>(&mut from)? else { return Ok(()) };
     match accept(&hello) {
         Ok(()) => worker.answer(&Answer::Ready, &[])?,
@@ -54,8 +51,6 @@ fn accept(hello: &Hello) -> Result<(), String> {
 struct Worker {
     to: Mutex<File>,
     modules: Modules,
-    /// Of objects that are sent, each as soon as it is made.
-    spool: Arc<Spool>,
     /// Jobs without a result yet.
     running: AtomicUsize,
 }
@@ -68,7 +63,9 @@ impl Worker {
                 let mut job = job.into_owned();
                 if let Some(size) = index {
                     let Some(index) = protocol::receive_bytes(from, size) else { break };
-                    job.held = Some(Arc::new(Held::new(index, self.spool.clone())));
+                    // Of one object, which is sent as soon as it is made.
+                    let spool = Arc::new(Spool::new(u64::MAX, []));
+                    job.in_memory = Some(InMemory { index: index.into(), spool });
                 }
                 self.running.fetch_add(1, Ordering::Relaxed);
                 let job = Arc::new(job);
@@ -94,7 +91,7 @@ impl Worker {
         let (result, object) = match made {
             Ok(made) => {
                 let hash = made.object.hash();
-                if let (Some(_), Some(_), Ok(object)) = (&job.held, hash, job.object()) {
+                if let (Some(_), Some(_), Ok(object)) = (&job.in_memory, hash, job.object()) {
                     bytes = Some(object);
                 }
                 (Ok(made.done), hash)

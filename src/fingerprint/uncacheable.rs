@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::options::inputs::names_directory;
+use super::files::names_directory;
 use crate::plan::Job;
 
 /// Why an object is neither looked for in a cache nor kept there.
@@ -65,7 +65,7 @@ const TELLING: [&str; 12] = [
 
 impl Uncacheable {
     /// Why the options of `job` forbid it, if they do.
-    pub(super) fn by_options(job: &Job) -> Option<Self> {
+    pub(crate) fn by_options(job: &Job) -> Option<Self> {
         let options = job.command.codegen();
         let files = &job.command.files;
         if !options.clang_action_reason.is_empty() {

@@ -52,7 +52,7 @@ fn is_mathematical(library: &Path) -> bool {
 }
 
 /// Whether `path` is the program that runs here.
-pub(super) fn is_this_program(path: &Path) -> bool {
+pub(crate) fn is_this_program(path: &Path) -> bool {
     let identity = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
     identity(path).is_some_and(|file| Some(file) == identity(Path::new(PROGRAM)))
 }

@@ -2,26 +2,27 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use blake3::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 
 use crate::input::{Marks, Modules};
+use crate::memo::Memo;
 
 /// What an object takes from a module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Content {
+pub(crate) struct Content {
     /// Of the file, or of the member of an archive.
-    pub(super) hash: Hash,
+    pub(crate) hash: Hash,
     /// Inline assembly that may read files.
-    pub(super) assembly: Vec<String>,
+    pub(crate) assembly: Vec<String>,
 }
 
 /// The content of a module, and when its file was known to have it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Stamp {
+pub(crate) struct Stamp {
     marks: Marks,
     content: Content,
     /// When the file was read, nanoseconds since 1970.
@@ -34,13 +35,11 @@ const RACY: i128 = 2_000_000_000;
 
 /// Answers "the content of the module with this id".
 #[derive(Debug, Default)]
-pub(super) struct Hashes {
+pub(crate) struct Hashes {
     modules: Modules,
     earlier: HashMap<String, Stamp>,
-    now: Mutex<HashMap<String, Slot>>,
+    now: Memo<String, Option<Arc<Known>>>,
 }
-
-type Slot = Arc<OnceLock<Option<Known>>>;
 
 #[derive(Clone, Debug)]
 struct Known {
@@ -51,20 +50,13 @@ struct Known {
 
 impl Hashes {
     /// Begins with what an earlier run found.
-    pub(super) fn knowing(earlier: HashMap<String, Stamp>) -> Self {
+    pub(crate) fn knowing(earlier: HashMap<String, Stamp>) -> Self {
         Self { earlier, ..Self::default() }
     }
 
     /// The content of module `id`, if it can be read.
-    pub(super) fn of(&self, id: &str) -> Option<Content> {
-        let slot = {
-            let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-            match now.get(id) {
-                Some(slot) => slot.clone(),
-                None => now.entry(id.to_owned()).or_default().clone(),
-            }
-        };
-        slot.get_or_init(|| self.look_at(id)).as_ref().map(|known| known.content.clone())
+    pub(crate) fn of(&self, id: &str) -> Option<Content> {
+        self.now.get(id, || self.look_at(id).map(Arc::new)).map(|known| known.content.clone())
     }
 
     fn look_at(&self, id: &str) -> Option<Known> {
@@ -96,9 +88,8 @@ impl Hashes {
     }
 
     /// What this run found.
-    pub(super) fn into_stamps(self) -> impl Iterator<Item = (String, Stamp)> {
-        let now = self.now.into_inner().unwrap_or_else(PoisonError::into_inner);
-        now.into_iter().filter_map(|(id, slot)| Some((id, slot.get()?.clone()?.stamp?)))
+    pub(crate) fn into_stamps(self) -> impl Iterator<Item = (String, Stamp)> {
+        self.now.into_made().filter_map(|(id, known)| Some((id, known?.stamp.clone()?)))
     }
 }
 

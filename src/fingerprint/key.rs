@@ -12,10 +12,10 @@ use blake3::{Hash, Hasher};
 use llvm_build::{Cc1, CodegenOptions, JobFiles, index_meaning};
 use serde::Serialize;
 
-use super::memo::Memo;
+use super::files::{content, files_of_options};
 use super::uncacheable::Uncacheable;
 use crate::input::{Location, Marks, Modules};
-use crate::options::inputs::{content, files_of_options};
+use crate::memo::Memo;
 use crate::plan::Job;
 
 /// What an object is made of: everything that decides its bytes.
@@ -28,7 +28,7 @@ impl Key {
         Self(hash)
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8; 32] {
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         self.0.as_bytes()
     }
 }
@@ -47,7 +47,7 @@ const VERSION: u32 = 1;
 #[derive(Serialize)]
 struct Inputs<'a> {
     version: u32,
-    /// See [`super::build`].
+    /// See [`super::program`].
     build: Hash,
     /// The `-mllvm` options of the process are among them.
     options: &'a CodegenOptions,
@@ -74,19 +74,19 @@ impl Inputs<'_> {
 
 /// A module as a job reads it.
 #[derive(Debug)]
-pub(super) struct Source {
-    pub(super) id: String,
+pub(crate) struct Source {
+    pub(crate) id: String,
     /// Of the bitcode, as it is mapped.
-    pub(super) hash: Hash,
+    pub(crate) hash: Hash,
     /// Of the file, before it was read.
     file: Option<(PathBuf, Marks)>,
 }
 
 /// What a key was made of, as far as it may change until the object is made.
 #[derive(Debug)]
-pub(super) struct Read {
+pub(crate) struct Read {
     /// The module, and those that its index names.
-    pub(super) modules: Vec<Arc<Source>>,
+    pub(crate) modules: Vec<Arc<Source>>,
     /// The index's bytes.
     index: Hash,
     /// Of the files that options name.
@@ -95,22 +95,22 @@ pub(super) struct Read {
 
 /// Makes the keys of one run's jobs, and reads what they have in common once.
 #[derive(Debug)]
-pub(super) struct Keys<'a> {
+pub(crate) struct Keys<'a> {
     build: Hash,
-    pub(super) modules: &'a Modules,
+    pub(crate) modules: &'a Modules,
     sources: Memo<String, Option<Arc<Source>>>,
     files: Memo<String, Hash>,
     diagnostics: Memo<Cc1, Option<Arc<[String]>>>,
 }
 
 impl<'a> Keys<'a> {
-    pub(super) fn new(build: Hash, modules: &'a Modules) -> Self {
+    pub(crate) fn new(build: Hash, modules: &'a Modules) -> Self {
         let (sources, files, diagnostics) = Default::default();
         Self { build, modules, sources, files, diagnostics }
     }
 
     /// The key of the object that `job` makes.
-    pub(super) fn of(&self, job: &Job) -> Result<(Key, Read), Uncacheable> {
+    pub(crate) fn of(&self, job: &Job) -> Result<(Key, Read), Uncacheable> {
         if let Some(reason) = Uncacheable::by_options(job) {
             return Err(reason);
         }
@@ -167,11 +167,11 @@ impl<'a> Keys<'a> {
             let hash = blake3::hash(reading.open(id).ok()?.bitcode());
             Some(Arc::new(Source { id: id.to_owned(), hash, file }))
         };
-        self.sources.get(&id.to_owned(), look).ok_or(Uncacheable::Unreadable)
+        self.sources.get(id, look).ok_or(Uncacheable::Unreadable)
     }
 
     fn file(&self, path: &str) -> Hash {
-        self.files.get(&path.to_owned(), || content(path))
+        self.files.get(path, || content(path))
     }
 
     fn diagnostics(&self, cc1: &Cc1) -> Result<Arc<[String]>, Uncacheable> {
@@ -183,7 +183,7 @@ impl<'a> Keys<'a> {
 impl Read {
     /// Whether what was read for the key is what was compiled, when a job is done that read it again from the same
     /// mappings.
-    pub(super) fn is_unchanged(&self, job: &Job) -> bool {
+    pub(crate) fn is_unchanged(&self, job: &Job) -> bool {
         let is_same = |source: &Arc<Source>| match &source.file {
             Some((path, marks)) => Marks::of(path) == Some(*marks),
             None => false,
@@ -192,7 +192,7 @@ impl Read {
     }
 
     /// The same, if the job was done by another process, which has mappings of its own.
-    pub(super) fn is_the_same_anew(&self, job: &Job) -> bool {
+    pub(crate) fn is_the_same_anew(&self, job: &Job) -> bool {
         let modules = Modules::default();
         let is_same = |source: &Arc<Source>| {
             let mut reading = modules.reading();

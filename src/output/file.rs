@@ -102,7 +102,7 @@ fn directory_of(path: &Path) -> &Path {
 }
 
 /// Removes the temporaries of `path` that the process `pid`, which is dead, left behind.
-pub(super) fn remove_temporaries(path: &Path, pid: u32) {
+pub(crate) fn remove_temporaries(path: &Path, pid: u32) {
     let prefix = prefix_of_temporaries(path, pid);
     for entry in fs::read_dir(directory_of(path)).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -116,7 +116,7 @@ pub(super) fn remove_temporaries(path: &Path, pid: u32) {
 
 /// Removes the file `path` of an earlier time, unless outputs were abandoned: it must not be taken for what could not be
 /// made. What is no regular file stays.
-pub(super) fn discard(path: &Path) {
+pub(crate) fn discard(path: &Path) {
     if usable().is_ok() && fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
         // One that cannot be removed cannot be replaced either, which the next attempt will say.
         let _ = fs::remove_file(path);

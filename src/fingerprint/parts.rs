@@ -7,13 +7,13 @@ use llvm_build::Index;
 use serde::{Deserialize, Serialize};
 
 use super::assembly::files_read;
-use super::hashes::Hashes;
-use crate::options::inputs::{content, files_of_options, names_directory};
+use super::contents::Hashes;
+use super::files::{content, files_of_options, names_directory};
 use crate::plan::Job;
 
 /// Hashes of everything that decides the bytes of one object, by kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Fingerprint {
+pub(crate) struct Fingerprint {
     /// The module and its id.
     module: Hash,
     /// The index's bytes.
@@ -67,7 +67,7 @@ impl fmt::Display for Change {
 
 impl Fingerprint {
     /// What `job` is made of, or why that cannot be told.
-    pub(super) fn of(job: &Job, hashes: &Hashes) -> Result<Self, Change> {
+    pub(crate) fn of(job: &Job, hashes: &Hashes) -> Result<Self, Change> {
         // What cannot be read is not compiled either; the job says why.
         let index = job.read_index().map_err(|_| Change::New)?;
         let sources = Index::read(&index, &job.index.to_string_lossy()).map_err(|_| Change::New)?;
@@ -106,7 +106,7 @@ impl Fingerprint {
     }
 
     /// The first kind of thing that differs.
-    pub(super) fn change_to(&self, now: &Self) -> Option<Change> {
+    pub(crate) fn change_to(&self, now: &Self) -> Option<Change> {
         [
             (self.options == now.options, Change::Options),
             (self.module == now.module, Change::Module),

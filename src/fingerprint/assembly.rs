@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// Files that `assembly` reads, as candidates in the order LLVM tries them, the last one there if any
 /// is. `None` if that cannot be told without an assembler: `.include`, and names made by macros.
-pub(super) fn files_read(assembly: &[String], search: &[String]) -> Option<Vec<String>> {
+pub(crate) fn files_read(assembly: &[String], search: &[String]) -> Option<Vec<String>> {
     let mut files = Vec::new();
     for text in assembly {
         let lower = text.to_ascii_lowercase();
