@@ -27,6 +27,7 @@ const SOURCES: &[&str] = &[
     "cpp/codegen_words.cpp",
     "cpp/link_options.cpp",
     "cpp/lld.cpp",
+    "cpp/lld_inputs.cpp",
     "cpp/lld_objects.cpp",
     "cpp/module_ids.cpp",
     "cpp/named_files.cpp",

@@ -60,4 +60,5 @@ mod parallel;
 pub mod plan;
 pub mod report;
 pub mod toolchain;
+pub mod trust;
 pub mod verify;

@@ -11,54 +11,9 @@ use crate::locate::{LlvmConfig, fail};
 /// What the names of LLVM's own functions begin with where ours have taken theirs.
 const ORIGINAL: &str = "thinfarm_llvm";
 
-/// Links a copy of `library` in which the functions whose symbols begin with `prefixes` have other names, see
-/// [`ORIGINAL`]. Whoever calls them, but the object file that defines them, calls ours then; without ours there is no
-/// link.
-pub fn replace(llvm: &LlvmConfig, library: &Path, prefixes: &[&str]) {
-    let copy = Copy::of(library);
-    fs::copy(library, &copy.path).unwrap_or_else(|error| fail(&format!("{}: {error}", library.display())));
-    let symbols = symbols(llvm, library, "--defined-only");
-    let found: BTreeSet<_> =
-        prefixes.iter().flat_map(|prefix| beginning_with(library, &symbols, prefix)).collect();
-    let members: BTreeSet<&str> = found.iter().map(|symbol| symbol.member.as_str()).collect();
-    for member in members {
-        let changed = copy.directory.join(member);
-        let archiver = || {
-            let mut archiver = Command::new(llvm.directory("--bindir").join("llvm-ar"));
-            archiver.current_dir(&copy.directory);
-            archiver
-        };
-        output(archiver().arg("x").arg(&copy.path).arg(member));
-        let renamed = found.iter().filter(|symbol| symbol.member == member);
-        let mut objcopy = Command::new(llvm.directory("--bindir").join("llvm-objcopy"));
-        objcopy.args(renamed.map(|Symbol { name, .. }| format!("--redefine-sym={name}={ORIGINAL}{name}")));
-        output(objcopy.arg(&changed));
-        output(archiver().arg("r").arg(&copy.path).arg(member));
-    }
-    copy.link(library);
-}
-
-/// Links a copy of `library` that calls other functions: instead of the one whose symbol begins with a prefix, one of the
-/// name that is given with it.
-pub fn redirect(llvm: &LlvmConfig, library: &Path, calls: &[(&str, &str)]) {
-    let copy = Copy::of(library);
-    let symbols = symbols(llvm, library, "--undefined-only");
-    let mut objcopy = Command::new(llvm.directory("--bindir").join("llvm-objcopy"));
-    for (prefix, instead) in calls {
-        let found = beginning_with(library, &symbols, prefix);
-        let names: BTreeSet<&str> = found.iter().map(|symbol| symbol.name.as_str()).collect();
-        // One of ours stands for one of LLVM's.
-        if names.len() > 1 {
-            fail(&format!("{} calls several functions {prefix}: {names:?}", library.display()));
-        }
-        objcopy.args(names.iter().map(|name| format!("--redefine-sym={name}={instead}")));
-    }
-    output(objcopy.arg(library).arg(&copy.path));
-    copy.link(library);
-}
-
-/// The copy of a library.
-struct Copy {
+/// A copy of a library, which is to be linked in its place.
+pub struct Copy {
+    library: PathBuf,
     name: String,
     path: PathBuf,
     /// For object files of it.
@@ -66,18 +21,63 @@ struct Copy {
 }
 
 impl Copy {
-    fn of(library: &Path) -> Self {
+    pub fn of(library: &Path) -> Self {
         let stem = library.file_stem().unwrap_or_default().to_string_lossy();
         let name = format!("thinfarm-{}", stem.strip_prefix("lib").unwrap_or(&stem));
         let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
         let directory = out.join(&name);
         fs::create_dir_all(&directory)
             .unwrap_or_else(|error| fail(&format!("{}: {error}", directory.display())));
-        Self { path: out.join(format!("lib{name}.a")), directory, name }
+        let path = out.join(format!("lib{name}.a"));
+        fs::copy(library, &path).unwrap_or_else(|error| fail(&format!("{}: {error}", library.display())));
+        Self { library: library.to_owned(), path, directory, name }
     }
 
-    fn link(&self, library: &Path) {
-        println!("cargo::rerun-if-changed={}", library.display());
+    /// Gives the functions whose symbols begin with `prefixes` other names, see [`ORIGINAL`]. Whoever calls them, but
+    /// the object file that defines them, calls ours then; without ours there is no link.
+    pub fn replace(self, llvm: &LlvmConfig, prefixes: &[&str]) -> Self {
+        let symbols = symbols(llvm, &self.path, "--defined-only");
+        let found: BTreeSet<_> =
+            prefixes.iter().flat_map(|prefix| beginning_with(&self.library, &symbols, prefix)).collect();
+        let members: BTreeSet<&str> = found.iter().map(|symbol| symbol.member.as_str()).collect();
+        for member in members {
+            let changed = self.directory.join(member);
+            let archiver = || {
+                let mut archiver = Command::new(llvm.directory("--bindir").join("llvm-ar"));
+                archiver.current_dir(&self.directory);
+                archiver
+            };
+            output(archiver().arg("x").arg(&self.path).arg(member));
+            let renamed = found.iter().filter(|symbol| symbol.member == member);
+            let mut objcopy = Command::new(llvm.directory("--bindir").join("llvm-objcopy"));
+            objcopy
+                .args(renamed.map(|Symbol { name, .. }| format!("--redefine-sym={name}={ORIGINAL}{name}")));
+            output(objcopy.arg(&changed));
+            output(archiver().arg("r").arg(&self.path).arg(member));
+        }
+        self
+    }
+
+    /// Has the library call other functions: instead of the one whose symbol begins with a prefix, one of the name that
+    /// is given with it.
+    pub fn redirect(self, llvm: &LlvmConfig, calls: &[(&str, &str)]) -> Self {
+        let symbols = symbols(llvm, &self.path, "--undefined-only");
+        let mut objcopy = Command::new(llvm.directory("--bindir").join("llvm-objcopy"));
+        for (prefix, instead) in calls {
+            let found = beginning_with(&self.library, &symbols, prefix);
+            let names: BTreeSet<&str> = found.iter().map(|symbol| symbol.name.as_str()).collect();
+            // One of ours stands for one of LLVM's.
+            if names.len() > 1 {
+                fail(&format!("{} calls several functions {prefix}: {names:?}", self.library.display()));
+            }
+            objcopy.args(names.iter().map(|name| format!("--redefine-sym={name}={instead}")));
+        }
+        output(objcopy.arg(&self.path));
+        self
+    }
+
+    pub fn link(self) {
+        println!("cargo::rerun-if-changed={}", self.library.display());
         println!("cargo::rustc-link-search=native={}", self.path.parent().unwrap_or(&self.path).display());
         println!("cargo::rustc-link-lib=static:-bundle={}", self.name);
     }

@@ -119,7 +119,9 @@ fn static_cplusplus() {
 
 fn link_llvm(llvm: &LlvmConfig, directory: &Path, library: &str) {
     match REPLACED.iter().find(|(replaced, _)| *replaced == library) {
-        Some((_, prefixes)) => changed::replace(llvm, &directory.join(format!("lib{library}.a")), prefixes),
+        Some((_, prefixes)) => {
+            changed::Copy::of(&directory.join(format!("lib{library}.a"))).replace(llvm, prefixes).link();
+        }
         None => link_static(library),
     }
 }

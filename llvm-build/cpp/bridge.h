@@ -124,6 +124,8 @@ bool link(rust::Slice<const Argument> Args, bool MayLend, LinkBackends &Backends
 rust::Vec<CodegenWord> codegen_words(rust::Slice<const rust::String> Words);
 bool ends_process(Severity Kind);
 void say_as_lld(Severity Kind, rust::Str Text);
+rust::String first_fat_object();
+bool has_run_lto();
 void exit_as_lld(int32_t Code);
 
 } // namespace thinfarm

@@ -9,6 +9,7 @@
 #include "bridge.h"
 #include "guard.h"
 #include "link.h"
+#include "lld_inputs.h"
 #include "lld_objects.h"
 #include "llvm-build/src/bridge.rs.h"
 #include "module_ids.h"
@@ -349,6 +350,10 @@ void say_as_lld(Severity Kind, rust::Str Text) {
     return;
   }
 }
+
+rust::String first_fat_object() { return rust::String::lossy(firstFatObject()); }
+
+bool has_run_lto() { return hasRunLto(); }
 
 void exit_as_lld(int32_t Code) { lld::exitLld(Code); }
 

@@ -632,6 +632,11 @@ pub(crate) mod ffi {
         fn say_as_lld(severity: Severity, text: &str);
         /// Whether `ld.lld ARGS` succeeded; fatal errors of lld end the process.
         fn link(args: &[Argument], may_lend: bool, backends: &mut LinkBackends<'_>) -> bool;
+        /// The first native object of the link that has ended with bitcode beside its machine code, by lld's name for
+        /// it, or nothing.
+        fn first_fat_object() -> String;
+        /// Whether the link has compiled bitcode.
+        fn has_run_lto() -> bool;
         /// Ends the process as lld does, without running destructors.
         fn exit_as_lld(code: i32);
 

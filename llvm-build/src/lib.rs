@@ -44,7 +44,10 @@ pub use command::{
 pub use crash::{clear_up_after_crash, describe_program, remove_files_of_llvm};
 pub use heap::ThreadPeak;
 pub use jobserver::inherited_jobserver;
-pub use lld::{Backends, codegen_words, exit_as_lld, expand_response_files, link, say_as_lld};
+pub use lld::{
+    Backends, codegen_words, exit_as_lld, expand_response_files, first_fat_object, has_run_lto, link,
+    say_as_lld,
+};
 pub use mapped::Mapped;
 pub use mappings::release_read_mappings;
 pub use process::{

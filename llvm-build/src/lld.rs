@@ -115,6 +115,17 @@ pub fn say_as_lld(message: &LinkMessage, clear_up: impl FnOnce()) {
     ffi::say_as_lld(message.severity, &message.text);
 }
 
+/// The first native object that the link, which has ended, took with bitcode beside its machine code (FatLTO), by lld's
+/// name for it.
+pub fn first_fat_object() -> Option<String> {
+    Some(ffi::first_fat_object()).filter(|name| !name.is_empty())
+}
+
+/// Whether the link has compiled bitcode, for ThinLTO or regular LTO.
+pub fn has_run_lto() -> bool {
+    ffi::has_run_lto()
+}
+
 /// Ends the process with `code`, as lld does: what lld has left to do is done, and nothing is freed.
 pub fn exit_as_lld(code: i32) -> ! {
     ffi::exit_as_lld(code);

@@ -102,7 +102,7 @@ impl<'a> Lookup<'a> {
 
     /// Whether the assembly of the module `id` may read files. It may if that cannot be told.
     fn reads_files(&self, id: &str) -> bool {
-        self.reads_files.get(&id.to_owned(), || {
+        self.reads_files.get(id, || {
             let mut reading = self.keys.modules.reading();
             let assembly = reading.open(id).ok().and_then(|module| module.assembly_that_reads_files().ok());
             assembly.is_none_or(|texts| !texts.is_empty())

@@ -8,7 +8,8 @@
 //! written, or it is no hit. Its files are named as those of lld's `--thinlto-cache-dir`, which may be the
 //! same directory: each side prunes what both have there, by the same policy and the time of the last use.
 //!
-//! Whoever can write to the directory decides what goes into a build; the seal is against accidents.
+//! Whoever can write to the directory decides what goes into a build; the seal is against accidents. So its owner must be
+//! one whom the process trusts ([`Trust`]), and not everybody may write to it.
 
 mod directory;
 mod entry;
@@ -26,6 +27,7 @@ use blake3::Hash;
 use crate::fingerprint::{Keys, program};
 use crate::input::Modules;
 use crate::plan::Job;
+use crate::trust::Trust;
 
 pub use llvm_build::CachePruningPolicy;
 
@@ -69,12 +71,13 @@ pub enum CacheError {
 }
 
 impl Cache {
-    /// The cache in `directory`, for objects that this process and its child workers compile.
+    /// The cache in `directory`, for objects that this process and its child workers compile, if its owner is one whom
+    /// `trust` has.
     ///
     /// # Errors
     /// There can be none.
-    pub fn open(directory: &Path) -> Result<Self, CacheError> {
-        Ok(Self { build: program::identity()?, store: Store::open(directory)?, policy: None })
+    pub fn open(directory: &Path, trust: &Trust) -> Result<Self, CacheError> {
+        Ok(Self { build: program::identity()?, store: Store::open(directory, trust)?, policy: None })
     }
 
     /// The same, which [`Cache::prune`] keeps in order.

@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use super::{CachePruningPolicy, Key, Store, directory};
 use crate::backend::JobDone;
 use crate::output::OutputFile;
+use crate::trust::Trust;
 
 const ROLE: &str = "THINFARM_TEST_CACHE_ROLE";
 const DIRECTORY: &str = "THINFARM_TEST_CACHE_DIRECTORY";
@@ -23,7 +24,7 @@ const CANNOT_EXECUTE: i32 = 126;
 #[ignore = "run by the other tests"]
 fn child() {
     let (Ok(role), Some(directory)) = (env::var(ROLE), env::var_os(DIRECTORY)) else { return };
-    let store = Store::open(directory.as_ref()).unwrap();
+    let store = Store::open(directory.as_ref(), &Trust::of_user()).unwrap();
     match role.as_str() {
         "fill the disk" => fill_the_disk(&store),
         "only read" => only_read(&store),
@@ -83,7 +84,10 @@ fn only_read(store: &Store) {
 #[test]
 fn a_cache_that_cannot_be_written_to_has_hits() {
     let directory = tempfile::tempdir().unwrap();
-    Store::open(directory.path()).unwrap().put(&key(1), b"object", &JobDone::default()).unwrap();
+    Store::open(directory.path(), &Trust::of_user())
+        .unwrap()
+        .put(&key(1), b"object", &JobDone::default())
+        .unwrap();
     fs::set_permissions(directory.path(), Permissions::from_mode(0o555)).unwrap();
     let mut child = in_role("only read", directory.path(), "exec \"$@\"");
     if nix::unistd::geteuid().is_root() {
@@ -142,7 +146,7 @@ fn share(role: &str) {
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
     let mut children = [(); 4].map(|()| in_role(role, directory, "exec \"$@\"").spawn().unwrap());
-    let store = Store::open(directory).unwrap();
+    let store = Store::open(directory, &Trust::of_user()).unwrap();
     let policy: CachePruningPolicy = "cache_size_bytes=1m".parse().unwrap();
     while children.iter_mut().any(|child| child.try_wait().unwrap().is_none()) {
         store.prune(&policy.at_once()).unwrap();

@@ -13,6 +13,7 @@ use super::directory::{self, TEMPORARY};
 use super::entry::{self, Entry, Miss};
 use crate::backend::JobDone;
 use crate::output::OutputFile;
+use crate::trust::Trust;
 
 /// Why there is no store.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,18 @@ pub enum StoreError {
         directory: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// Its owner could put objects into builds.
+    #[error(
+        "the cache directory {} is not used: {fault}, who could decide what goes into a build; \
+         to use it all the same, name it in THINFARM_TRUST",
+        directory.display()
+    )]
+    Untrusted {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong with it.
+        fault: &'static str,
     },
     /// Every user of the machine could put objects into builds.
     #[error(
@@ -75,14 +88,21 @@ struct Shared {
 }
 
 impl Store {
-    /// The store in `directory`, which is created if it is not there. One that cannot be written to gives
-    /// hits, too. Whoever names a directory trusts its owner, and the group that may write to it.
+    /// The store in `directory`, which is created if it is not there and must be of somebody whom `trust` has. One that
+    /// cannot be written to gives hits, too. Whoever names a directory trusts the group that may write to it.
     ///
     /// # Errors
-    /// See [`StoreError::Unusable`] and [`StoreError::OpenToAll`].
-    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+    /// See [`StoreError::Unusable`], [`StoreError::Untrusted`] and [`StoreError::OpenToAll`].
+    pub fn open(directory: &Path, trust: &Trust) -> Result<Self, StoreError> {
         let store = Self::new(directory);
         directory::create(directory).map_err(|source| store.unusable(source))?;
+        match trust.fault_of_named(directory) {
+            Ok(None) => {}
+            Ok(Some(fault)) => {
+                return Err(StoreError::Untrusted { directory: directory.to_owned(), fault });
+            }
+            Err(source) => return Err(store.unusable(source)),
+        }
         match directory::is_open_to_all(directory) {
             Ok(false) => Ok(store),
             Ok(true) => Err(StoreError::OpenToAll { directory: directory.to_owned() }),
@@ -202,7 +222,7 @@ mod tests {
     /// A store with the entries `keys`, and its directory.
     fn filled(keys: &[u8]) -> (Store, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(directory.path()).unwrap();
+        let store = Store::open(directory.path(), &Trust::of_user()).unwrap();
         for number in keys {
             store.put(&key(*number), &[*number; 100], &JobDone::default()).unwrap();
         }
@@ -269,9 +289,9 @@ mod tests {
         let (_, directory) = filled(&[]);
         let file = directory.path().join("file");
         fs::write(&file, "").unwrap();
-        let error = Store::open(&file).unwrap_err().to_string();
+        let error = Store::open(&file, &Trust::of_user()).unwrap_err().to_string();
         assert!(error.contains("a file is in its place") && error.contains("file:"), "{error}");
-        let error = Store::open(&file.join("below")).unwrap_err().to_string();
+        let error = Store::open(&file.join("below"), &Trust::of_user()).unwrap_err().to_string();
         assert!(error.contains("a file is in its place"), "{error}");
         let error = Store::existing(&directory.path().join("none")).unwrap_err().to_string();
         assert!(error.contains("No such file"), "{error}");

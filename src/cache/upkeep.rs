@@ -173,6 +173,7 @@ mod tests {
 
     use super::*;
     use crate::backend::JobDone;
+    use crate::trust::Trust;
 
     fn aged(path: &Path, hours: u64) -> SystemTime {
         let then = SystemTime::now() - Duration::from_secs(hours * 60 * 60);
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     fn the_checked_are_not_the_used() {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(directory.path()).unwrap();
+        let store = Store::open(directory.path(), &Trust::of_user()).unwrap();
         let key = Key::new(blake3::hash(b"key"));
         store.put(&key, b"object", &JobDone::default()).unwrap();
         // Longer than a day ago, so that reading it sets its access time on most disks.
@@ -197,7 +198,7 @@ mod tests {
     #[test]
     fn only_files_of_a_cache_are_cleared() {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(directory.path()).unwrap();
+        let store = Store::open(directory.path(), &Trust::of_user()).unwrap();
         store.put(&Key::new(blake3::hash(b"key")), b"object", &JobDone::default()).unwrap();
         for name in ["llvmcache-0", "Thin-old.tmp", "Thin-new.tmp", "main.c"] {
             fs::write(directory.path().join(name), "").unwrap();

@@ -7,7 +7,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
 
 use super::option_args::SourceArgs;
-use super::print;
+use super::{print, trust};
 use crate::cache::{Cache, CacheError, CachePruningPolicy};
 
 #[derive(Debug, Default, Args)]
@@ -59,7 +59,7 @@ pub(super) fn of_environment() -> Result<Option<Cache>, String> {
 
 /// A build goes on without a cache that cannot be had.
 fn open(directory: &Path, policy: CachePruningPolicy) -> Option<Cache> {
-    match Cache::open(directory) {
+    match Cache::open(directory, &trust::of_process()) {
         Ok(cache) => Some(cache.pruned_by(policy)),
         Err(error) => {
             unusable(&error);

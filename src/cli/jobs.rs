@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::Args;
 use llvm_build::executed_path;
 
-use super::print;
+use super::{print, trust};
 use crate::farm::{Farm, Jobserver, MachineShare, ShareError, available_cores, default_memory_budget};
 
 /// The arguments that bound what runs at once, the same for every subcommand that compiles.
@@ -113,7 +113,9 @@ impl ShareArgs {
     pub(super) fn open(&self) -> Result<Option<MachineShare>, ShareError> {
         match self.machine_share.as_ref().unwrap_or(&Sharing::Auto) {
             Sharing::Auto => MachineShare::of_user(self.memory_limit).map(Some),
-            Sharing::At(directory) => MachineShare::at(directory, self.memory_limit).map(Some),
+            Sharing::At(directory) => {
+                MachineShare::at(directory, self.memory_limit, &trust::of_process()).map(Some)
+            }
             Sharing::Off => Ok(None),
         }
     }
@@ -125,10 +127,10 @@ impl ShareArgs {
 
     /// As [`ShareArgs::open`]; a build goes on without one that cannot be had.
     fn open_if_possible(&self, verbose: bool) -> Option<MachineShare> {
-        let told = |error: &ShareError| {
-            if verbose {
-                not_shared(error);
-            }
+        let told = |error: &ShareError| match error {
+            ShareError::NotPrivate { .. } => print::warning(&not_shared(error)),
+            _ if verbose => print::note(&not_shared(error)),
+            _ => {}
         };
         self.open().inspect_err(told).ok().flatten()
     }
@@ -137,12 +139,12 @@ impl ShareArgs {
 /// Tells if sharing the machine came to an end before the run of `farm` did.
 pub(super) fn tell_of_sharing(farm: &Farm) {
     if let Some(problem) = farm.sharing_problem() {
-        not_shared(&problem);
+        print::note(&not_shared(&problem));
     }
 }
 
-fn not_shared(reason: &dyn std::fmt::Display) {
-    print::note(&format_args!("cores and memory are not shared with other thinfarm processes: {reason}"));
+fn not_shared(reason: &dyn std::fmt::Display) -> String {
+    format!("cores and memory are not shared with other thinfarm processes: {reason}")
 }
 
 /// This very program, even if its file was replaced since it was started; where `/proc` does not say, the file it was

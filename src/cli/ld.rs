@@ -11,7 +11,7 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use super::option_args::{SourceArgs, warn_of_missing};
 use super::progress::{ClearUp, Progress};
 use super::run_args::{RunArgs, verify};
-use super::{cache_args, print, signals, telling};
+use super::{cache_args, print, signals, telling, trust};
 use crate::farm::{Farm, available_cores};
 use crate::link::{self, Arguments, Backends, Directory, Maker, Settings, Told, exit_as_lld, unused_bitcode};
 use crate::options::{Settled, SourceName, Sources, Tally};
@@ -142,6 +142,7 @@ impl Linker {
             sources: self.sources.ask(Sources::given(Vec::new()), &SourceName::OWN)?,
             is_off: self.off,
             may_cache: !self.run.cache.no_cache,
+            trust: trust::of_process(),
             threads: self.run.threads(),
         };
         let mut hearing = Hearing {
@@ -149,7 +150,7 @@ impl Linker {
             clang: self.run.clang()?,
             clear_up: Some(Box::new(clear_up.clone())),
             progress: None,
-            modules: Vec::new(),
+            modules: 0,
             left_to_lld: self.off,
         };
         let maker = Maker::of(args.output());
@@ -188,21 +189,19 @@ struct Hearing<'a> {
     /// For `progress`, which may have to end the link.
     clear_up: Option<ClearUp>,
     progress: Option<Progress>,
-    /// The modules that the farm compiles.
-    modules: Vec<String>,
+    /// How many modules the farm compiles.
+    modules: usize,
     left_to_lld: bool,
 }
 
 impl Hearing<'_> {
     /// What is left to be told and kept of a link that has its output.
     fn linked(&self, args: &Arguments, maker: &Maker) {
-        maker.sign(self.modules.len(), self.left_to_lld);
-        // Looking for it reads files.
+        maker.sign(self.modules, self.left_to_lld);
         if args.has_no_warnings() {
             return;
         }
-        let modules = self.modules.iter().map(String::as_str).collect();
-        if let Some(object) = unused_bitcode(args, &modules) {
+        if let Some(object) = unused_bitcode(args) {
             print::warning(&format_args!(
                 "{object} has bitcode for LTO beside its machine code (FatLTO), and this link uses the machine code: \
                  --fat-lto-objects is missing, which clang passes only to a linker that it knows; \
@@ -259,7 +258,7 @@ impl Hearing<'_> {
             Told::Settled(settled) => Self::settled(settled),
             Told::Planned(plan, sources) => {
                 warn_of_missing(sources, "--thinfarm-missing-options");
-                self.modules = plan.jobs.iter().map(|job| job.module.clone()).collect();
+                self.modules = plan.jobs.len();
                 let clear_up = self.clear_up.take().expect("a link plans its backends once");
                 self.progress = Some(Progress::of_link(plan.jobs.len(), self.run.verbose, clear_up));
             }

@@ -20,6 +20,7 @@ mod response;
 mod run_args;
 mod signals;
 mod telling;
+mod trust;
 mod worker;
 
 use std::process::ExitCode;

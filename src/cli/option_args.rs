@@ -5,7 +5,7 @@ use std::sync::Once;
 
 use clap::{Args, ValueEnum};
 
-use super::print;
+use super::{print, trust};
 use crate::config::{Config, ConfigError};
 use crate::options::{MissingInput, MissingOptions, SourceName, Sources, UnusableOptions};
 
@@ -75,7 +75,7 @@ impl SourceArgs {
         static WARNED: Once = Once::new();
         let config = match &self.config {
             Some(path) => Config::read(path).map(Some),
-            None => Config::find(),
+            None => Config::find(&trust::of_process()),
         };
         match config {
             Ok(config) => Ok(config.unwrap_or_default()),

@@ -3,7 +3,6 @@
 mod missing_options;
 mod rule;
 mod source_name;
-mod trust;
 
 use std::env;
 use std::fs;
@@ -16,6 +15,8 @@ use serde::Deserialize;
 pub use missing_options::MissingOptions;
 pub use rule::{GlobError, Rule};
 pub use source_name::SourceName;
+
+use crate::trust::Trust;
 
 /// The name of the file.
 const NAME: &str = "thinfarm.toml";
@@ -109,22 +110,22 @@ struct Text {
 }
 
 impl Config {
-    /// The configuration for the working directory: of the nearest file there or above, if it is this user's or
-    /// root's and nobody else may write to it.
+    /// The configuration for the working directory: of the nearest file there or above, if that is of somebody whom
+    /// `trust` has and nobody else may write to it.
     ///
     /// # Errors
     /// It is not ([`ConfigError::Untrusted`]), cannot be read or makes no sense.
-    pub fn find() -> Result<Option<Self>, ConfigError> {
+    pub fn find(trust: &Trust) -> Result<Option<Self>, ConfigError> {
         let here = env::current_dir().unwrap_or_default();
         match here.ancestors().map(|above| above.join(NAME)).find(|file| file.is_file()) {
             // Named as a person in that directory would.
-            Some(file) => Self::read_found(file.strip_prefix(&here).unwrap_or(&file)).map(Some),
+            Some(file) => Self::read_found(file.strip_prefix(&here).unwrap_or(&file), trust).map(Some),
             None => Ok(None),
         }
     }
 
-    fn read_found(path: &Path) -> Result<Self, ConfigError> {
-        match trust::fault(path) {
+    fn read_found(path: &Path, trust: &Trust) -> Result<Self, ConfigError> {
+        match trust.fault_of_found(path) {
             Ok(None) => Self::read(path),
             Ok(Some(fault)) => Err(ConfigError::Untrusted { path: path.to_owned(), fault }),
             Err(error) => Err(ConfigError::Read { path: path.to_owned(), error }),

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use blake3::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 
 use crate::input::{Marks, Modules};
+use crate::memo::Memo;
 
 /// What an object takes from a module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,10 +38,8 @@ const RACY: i128 = 2_000_000_000;
 pub(crate) struct Hashes {
     modules: Modules,
     earlier: HashMap<String, Stamp>,
-    now: Mutex<HashMap<String, Slot>>,
+    now: Memo<String, Option<Arc<Known>>>,
 }
-
-type Slot = Arc<OnceLock<Option<Known>>>;
 
 #[derive(Clone, Debug)]
 struct Known {
@@ -57,14 +56,7 @@ impl Hashes {
 
     /// The content of module `id`, if it can be read.
     pub(crate) fn of(&self, id: &str) -> Option<Content> {
-        let slot = {
-            let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-            match now.get(id) {
-                Some(slot) => slot.clone(),
-                None => now.entry(id.to_owned()).or_default().clone(),
-            }
-        };
-        slot.get_or_init(|| self.look_at(id)).as_ref().map(|known| known.content.clone())
+        self.now.get(id, || self.look_at(id).map(Arc::new)).map(|known| known.content.clone())
     }
 
     fn look_at(&self, id: &str) -> Option<Known> {
@@ -97,8 +89,7 @@ impl Hashes {
 
     /// What this run found.
     pub(crate) fn into_stamps(self) -> impl Iterator<Item = (String, Stamp)> {
-        let now = self.now.into_inner().unwrap_or_else(PoisonError::into_inner);
-        now.into_iter().filter_map(|(id, slot)| Some((id, slot.get()?.clone()?.stamp?)))
+        self.now.into_made().filter_map(|(id, known)| Some((id, known?.stamp.clone()?)))
     }
 }
 

@@ -167,11 +167,11 @@ impl<'a> Keys<'a> {
             let hash = blake3::hash(reading.open(id).ok()?.bitcode());
             Some(Arc::new(Source { id: id.to_owned(), hash, file }))
         };
-        self.sources.get(&id.to_owned(), look).ok_or(Uncacheable::Unreadable)
+        self.sources.get(id, look).ok_or(Uncacheable::Unreadable)
     }
 
     fn file(&self, path: &str) -> Hash {
-        self.files.get(&path.to_owned(), || content(path))
+        self.files.get(path, || content(path))
     }
 
     fn diagnostics(&self, cc1: &Cc1) -> Result<Arc<[String]>, Uncacheable> {

@@ -1,24 +1,21 @@
 //! From a module id to bytes.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 
 use llvm_build::{MAGIC_SIZE, Mapped, OpenError, has_object_magic, is_native_object};
 
 use super::Location;
 use super::archive::{Archive, MemberBytes, cannot_open_beside};
+use crate::memo::Memo;
 
 /// Answers where the module with some id is. An archive is read once for all its members.
 #[derive(Debug, Default)]
 pub struct Archives {
-    // The lock guards the map only; an archive is read outside of it, by the first who asks.
-    known: Mutex<HashMap<PathBuf, Slot>>,
+    known: Memo<PathBuf, Result<Arc<Archive>, String>>,
 }
-
-type Slot = Arc<OnceLock<Result<Archive, String>>>;
 
 /// What there is to know of a module before it is loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,20 +84,11 @@ impl Archives {
         else {
             return Ok(Source::File(id.into()));
         };
-        let slot = self.slot(archive);
-        let archive = slot.get_or_init(|| Archive::open(archive)).as_ref().map_err(Clone::clone)?;
+        let archive = self.known.get(archive.as_path(), || Archive::open(archive).map(Arc::new))?;
         Ok(match archive.member(*offset, name)? {
             MemberBytes::File(path) => Source::Beside(path),
             MemberBytes::Inside(bytes) => Source::Inside(bytes),
         })
-    }
-
-    fn slot(&self, archive: &Path) -> Slot {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        match known.get(archive) {
-            Some(slot) => slot.clone(),
-            None => known.entry(archive.to_owned()).or_default().clone(),
-        }
     }
 }
 

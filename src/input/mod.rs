@@ -6,24 +6,22 @@ mod archives;
 mod location;
 mod marks;
 
-use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
 
 pub use archives::{Archives, Glance};
 use llvm_build::{Bitcode, OpenError};
 pub use location::Location;
 pub use marks::Marks;
 
+use crate::memo::Memo;
+
 /// Answers "the module with this id".
 #[derive(Debug, Default)]
 pub struct Modules {
-    // The lock guards the map only; a file is opened outside of it, by the first who asks.
-    known: Mutex<HashMap<String, Slot>>,
+    known: Memo<String, Result<Arc<Bitcode>, Arc<OpenError>>>,
     archives: Archives,
 }
-
-type Slot = Arc<OnceLock<Result<Arc<Bitcode>, Arc<OpenError>>>>;
 
 /// Mappings that stay when no job reads them. A process may have 65,530 on Linux
 /// (`vm.max_map_count`); beyond this number modules are unmapped and, if needed, mapped again.
@@ -36,15 +34,8 @@ const SMALL: u64 = 8 << 10;
 impl Modules {
     /// The module with the given id, opened if this is the first time it is asked for.
     fn get(&self, id: &str) -> Result<Arc<Bitcode>, Arc<OpenError>> {
-        let slot = {
-            let mut known = self.known();
-            match known.get(id) {
-                Some(slot) => slot.clone(),
-                None => known.entry(id.to_owned()).or_default().clone(),
-            }
-        };
         let open = || self.archives.map(id).and_then(|bytes| Bitcode::open(bytes, id));
-        slot.get_or_init(|| open().map(Arc::new).map_err(Arc::new)).clone()
+        self.known.get(id, || open().map(Arc::new).map_err(Arc::new))
     }
 
     /// Where the modules are found.
@@ -63,14 +54,7 @@ impl Modules {
         if module.size() >= SMALL && Arc::strong_count(&module) == NOBODY_ELSE {
             module.release_pages();
         }
-        let mut known = self.known();
-        if known.len() > MOST_IDLE {
-            known.remove(module.id());
-        }
-    }
-
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Slot>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.forget_beyond(MOST_IDLE, module.id());
     }
 }
 

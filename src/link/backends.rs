@@ -20,6 +20,7 @@ use crate::output::Spool;
 use crate::plan::{InMemory, Job, ModuleFiles, Plan};
 use crate::report::{JobReport, Report};
 use crate::toolchain::Tool;
+use crate::trust::Trust;
 
 /// What the maker of a linker decides.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct Settings {
     pub is_off: bool,
     /// A farm without a cache gets the one that lld is told of, if it is.
     pub may_cache: bool,
+    /// Whose directory lld's cache may be.
+    pub trust: Trust,
     /// No more threads than these, instead of what lld is told.
     pub threads: Option<NonZero<usize>>,
 }
@@ -114,7 +117,7 @@ impl<'a> Backends<'a> {
         let mut cache = settings.farm.cache_in_use().cloned();
         self.caches_as_lld = cache.is_none() && settings.may_cache;
         if cache.is_none() && settings.may_cache && !config.cache_directory.is_empty() {
-            match Cache::open(Path::new(&config.cache_directory)) {
+            match Cache::open(Path::new(&config.cache_directory), &settings.trust) {
                 Ok(opened) => cache = Some(opened),
                 Err(error) => (self.listen)(&Told::NoCache(&error))?,
             }

@@ -13,6 +13,7 @@ use thinfarm::farm::{Farm, STACK_SIZE};
 use thinfarm::options::{FileOptions, Resolver};
 use thinfarm::plan::{Job, Plan};
 use thinfarm::toolchain::Tool;
+use thinfarm::trust::Trust;
 
 use crate::fixture::{Link, llvm_tool, run};
 
@@ -30,7 +31,7 @@ fn thin_link(link: &Link, flags: &[&str]) {
 }
 
 fn cache(link: &Link) -> Cache {
-    Cache::open(&link.path("cache")).unwrap()
+    Cache::open(&link.path("cache"), &Trust::of_user()).unwrap()
 }
 
 fn job_of(link: &Link, module: &str, flags: &[&str]) -> Job {

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 use thinfarm::backend::JobDone;
 use thinfarm::cache::{Key, Store};
+use thinfarm::trust::Trust;
 
 use crate::fixture::{Link, Said, llvm_tool, run, thinfarm};
 
@@ -17,7 +18,7 @@ fn key(number: u8) -> Key {
 /// A link whose directory `cache` has the entries 1 to `entries`.
 fn with_cache(entries: u8) -> Link {
     let link = Link::sources();
-    let store = Store::open(&link.path("cache")).expect("a store");
+    let store = Store::open(&link.path("cache"), &Trust::of_user()).expect("a store");
     for number in 1..=entries {
         store.put(&key(number), &[number; 5000], &JobDone::default()).expect("room for an entry");
     }

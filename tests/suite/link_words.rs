@@ -122,6 +122,16 @@ fn bitcode_that_a_link_does_not_use() {
     linkers.add("n.c", "int native(void) { return 1; }", &["-O2", "-fPIC"]);
     linkers.tool("llvm-ar", &["rc", "libfat.a", "n.o", "h.o"]);
     linkers.tool("llvm-ar", &["rcT", "libthin.a", "n.o", "h.o"]);
+    linkers.add(
+        "u.c",
+        "int helper(int); int use(void) { return helper(1); }",
+        &["-O2", "-fPIC", "-flto=thin"],
+    );
+    linkers.add("regular.c", "int regular(void) { return 1; }", &["-O2", "-fPIC", "-flto"]);
+    linkers.write("script", "INPUT(h.o)");
+    // A shared library is chosen before an archive.
+    linkers.tool("llvm-ar", &["rc", "libboth.a", "h.o"]);
+    linkers.ours(&["-shared", "h.o", "-o", "libboth.so"]).succeeded();
     let told = |args: &[&str]| {
         let said = linkers.ours(&[args, &["-shared", "-o", "lib.so"]].concat()).succeeded();
         assert!(said.stderr.matches("FatLTO").count() <= 1, "{said}");
@@ -133,8 +143,12 @@ fn bitcode_that_a_link_does_not_use() {
         (&["-plugin-opt=thinlto", "h.o", "m.o"], "h.o has bitcode"),
         (&["-plugin-opt=mcpu=x86-64", "n.o", "m.o", "libfat.a"], "m.o has bitcode"),
         (&["t.o", "--whole-archive", "libfat.a"], "libfat.a(h.o) has bitcode"),
-        (&["t.o", "-L.", "-lfat"], "./libfat.a(h.o) has bitcode"),
-        (&["t.o", "-L", ".", "-l:libthin.a"], "./h.o has bitcode"),
+        (&["u.o", "-L.", "-lfat"], "./libfat.a(h.o) has bitcode"),
+        (&["u.o", "-lfat", "-L."], "./libfat.a(h.o) has bitcode"),
+        (&["u.o", "-L", ".", "-l:libthin.a"], "./libthin.a(h.o) has bitcode"),
+        (&["u.o", "--start-lib", "h.o", "--end-lib"], "h.o has bitcode"),
+        (&["u.o", "script"], "h.o has bitcode"),
+        (&["regular.o", "h.o"], "h.o has bitcode"),
     ] {
         let stderr = told(args);
         assert!(stderr.contains(object) && stderr.contains("-fuse-ld=lld --ld-path="), "{args:?}: {stderr}");
@@ -142,6 +156,9 @@ fn bitcode_that_a_link_does_not_use() {
     for args in [
         &["h.o", "m.o", "n.o"][..],
         &["n.o", "t.o"],
+        &["t.o", "libfat.a"],
+        &["t.o", "--start-lib", "h.o", "--end-lib"],
+        &["u.o", "-L.", "-lboth"],
         &["h.o", "m.o", "t.o", "--fat-lto-objects"],
         &["h.o", "m.o", "t.o", "--no-fat-lto-objects"],
         &["h.o", "m.o", "t.o", "--no-warnings"],

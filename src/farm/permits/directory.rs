@@ -7,6 +7,8 @@ use std::{env, io};
 
 use nix::unistd::{Uid, geteuid};
 
+use crate::trust::Trust;
+
 /// Why the machine is not shared.
 #[derive(Debug, thiserror::Error)]
 pub enum ShareError {
@@ -43,18 +45,21 @@ pub(super) fn of_user() -> Result<PathBuf, ShareError> {
     }
 }
 
-/// The directory that somebody chose, created if it is not there. Whose it is is theirs to know, but files of one user
-/// must not be another's to replace.
-pub(super) fn named(directory: &Path) -> Result<PathBuf, ShareError> {
+/// The directory that somebody chose, created if it is not there. It must be of somebody whom `trust` has, and files of
+/// one user must not be another's to replace.
+pub(super) fn named(directory: &Path, trust: &Trust) -> Result<PathBuf, ShareError> {
     const STICKY: u32 = 0o1000;
     let unusable = |source| ShareError::Unusable { path: directory.to_owned(), source };
     // Whatever the umask, the new directory is none that is refused below.
     DirBuilder::new().recursive(true).mode(0o775).create(directory).map_err(unusable)?;
+    let not_private = |fault| ShareError::NotPrivate { directory: directory.to_owned(), fault };
+    if trust.fault_of_named(directory).map_err(unusable)?.is_some() {
+        return Err(not_private(
+            "it belongs to another user, who could keep builds waiting; to use it all the same, name it in THINFARM_TRUST",
+        ));
+    }
     match fs::metadata(directory).map_err(unusable)?.mode() & (STICKY | 0o002) {
-        0o002 => Err(ShareError::NotPrivate {
-            directory: directory.to_owned(),
-            fault: "every user may replace files in it (chmod +t keeps each their own)",
-        }),
+        0o002 => Err(not_private("every user may replace files in it (chmod +t keeps each their own)")),
         _ => Ok(directory.to_owned()),
     }
 }
@@ -125,7 +130,7 @@ mod tests {
         for (mode, is_used) in [(0o755, true), (0o775, true), (0o1777, true), (0o777, false)] {
             fs::create_dir_all(&directory).unwrap();
             fs::set_permissions(&directory, Permissions::from_mode(mode)).unwrap();
-            let named = named(&directory);
+            let named = named(&directory, &Trust::of_user());
             assert_eq!(named.is_ok(), is_used, "{mode:o}: {named:?}");
             assert!(is_used || named.unwrap_err().to_string().contains("chmod +t"));
         }

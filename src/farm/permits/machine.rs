@@ -16,6 +16,7 @@ use super::{available, memory};
 use crate::farm::queue::Queue;
 use crate::farm::schedule::Next;
 use crate::farm::{available_cores, park};
+use crate::trust::Trust;
 
 /// A share has a file open for each core. Where so many others are too many for the process, it does without.
 const FILES_BESIDE: u64 = 64;
@@ -103,12 +104,13 @@ impl MachineShare {
     }
 
     /// As [`MachineShare::of_user`], with those processes that were given the same `directory` and may write to the
-    /// files in it, in several containers for example. It is created if it is not there.
+    /// files in it, in several containers for example. It is created if it is not there, and must be of somebody whom
+    /// `trust` has.
     ///
     /// # Errors
     /// It cannot be had, or written to.
-    pub fn at(directory: &Path, memory: Option<u64>) -> Result<Self, ShareError> {
-        Self::open(directory::named(directory)?, available_cores(), memory, SLICE)
+    pub fn at(directory: &Path, memory: Option<u64>, trust: &Trust) -> Result<Self, ShareError> {
+        Self::open(directory::named(directory, trust)?, available_cores(), memory, SLICE)
     }
 
     fn open(
