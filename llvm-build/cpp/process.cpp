@@ -113,6 +113,8 @@ rust::String set_llvm_args(rust::Slice<const rust::String> Args) {
   return rust::String::lossy(Complaint);
 }
 
+void reset_llvm_args() { cl::ResetAllOptionOccurrences(); }
+
 // The option that LLVM finds by `Name`, if it finds one: of this name, or one whose value may follow without a `=`.
 static const cl::Option *optionOf(StringRef Name) {
   auto &Registered = cl::getRegisteredOptions();

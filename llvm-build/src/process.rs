@@ -41,6 +41,11 @@ pub fn set_llvm_args(args: &[String]) -> Result<(), String> {
     if complaint.is_empty() { Ok(()) } else { Err(complaint) }
 }
 
+/// Gives every option of LLVM its default again, as lld does before it reads its own. No job may run meanwhile.
+pub fn reset_llvm_args() {
+    ffi::reset_llvm_args();
+}
+
 /// The first of options given to clang after `-mllvm` that LLVM has none of that name for. Nothing is applied.
 pub fn unknown_llvm_arg(args: &[String]) -> Option<String> {
     initialize();

@@ -158,7 +158,7 @@ impl Linker {
         if !is_alone {
             signals::watch(clear_up);
         }
-        let linked = link::run(NAME, args, &mut backends);
+        let linked = link::run(NAME, args, &mut backends).map_err(|error| error.to_string())?;
         drop(backends);
         if linked {
             hearing.linked(args, &maker);

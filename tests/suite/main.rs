@@ -57,6 +57,7 @@ mod precedence;
 #[cfg(not(feature = "dynamic-llvm"))]
 mod replaced;
 mod report;
+mod runs;
 mod side_by_side;
 mod telling;
 mod trust;
