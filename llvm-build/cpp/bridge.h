@@ -30,6 +30,7 @@ struct Imports;
 struct IndexMeaning;
 struct JobFiles;
 struct LinkBackends;
+struct StageListener;
 struct ModuleFacts;
 struct ModuleRecord;
 enum class Severity : uint8_t;
@@ -77,6 +78,7 @@ class BackendResult;
 
 void initialize();
 rust::String set_llvm_args(rust::Slice<const rust::String> Args);
+void reset_llvm_args();
 rust::String unknown_llvm_arg(rust::Slice<const rust::String> Args);
 rust::String clang_version();
 
@@ -108,7 +110,7 @@ run_thin_backend(const BitcodeModule &Module,
                  std::unique_ptr<SummaryIndex> Index,
                  std::unique_ptr<ImportMap> Imports,
                  const CodegenOptions &Options, const JobFiles &Files,
-                 rust::Slice<const rust::String> Cc1, bool TrustDebugInfo);
+                 rust::Slice<const rust::String> Cc1, bool TrustDebugInfo, StageListener &Listener);
 std::unique_ptr<BackendResult>
 run_clang_action(rust::Slice<const rust::String> Cc1,
                  rust::Slice<const uint8_t> Module, rust::Str Output,

@@ -1,4 +1,4 @@
-// Process-wide state of LLVM: targets, crash handlers, options.
+// Process-wide state of LLVM: targets, options, and calls that its fatal errors end.
 
 #include "bridge.h"
 #include "crash.h"
@@ -53,7 +53,7 @@ void initialize() {
     InitializeAllAsmParsers();
     // Otherwise jobs would register them, one waiting for another.
     initializeCodeGen(*PassRegistry::getPassRegistry());
-    handleCrashes();
+    enableGuardedCalls();
     install_fatal_error_handler(onFatalError);
   });
 }
@@ -112,6 +112,8 @@ rust::String set_llvm_args(rust::Slice<const rust::String> Args) {
     cl::ResetAllOptionOccurrences();
   return rust::String::lossy(Complaint);
 }
+
+void reset_llvm_args() { cl::ResetAllOptionOccurrences(); }
 
 // The option that LLVM finds by `Name`, if it finds one: of this name, or one whose value may follow without a `=`.
 static const cl::Option *optionOf(StringRef Name) {

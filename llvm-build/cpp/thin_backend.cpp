@@ -243,7 +243,15 @@ private:
 
 static void runJob(const BitcodeModule &Module, const SummaryIndex &Index, ImportMap &Imports,
                    const CodegenOptions &Options, const JobFiles &Files,
-                   BackendDiagnostics &Diagnostics, LLVMContext &Context, BackendResult &Result) {
+                   BackendDiagnostics &Diagnostics, LLVMContext &Context, StageListener &Listener,
+                   BackendResult &Result) {
+  // LLVM can be stopped between stages only, and then it succeeds without an object.
+  auto Reached = [&](Stage Next) {
+    bool GoesOn = Listener.reached(Next);
+    if (!GoesOn)
+      Result.Error = "stopped";
+    return GoesOn;
+  };
   TimeTrace Trace;
   StageClock Clock;
   StageTimes &Times = *Result.Times;
@@ -273,6 +281,8 @@ static void runJob(const BitcodeModule &Module, const SummaryIndex &Index, Impor
       join(strings({Options.features.data(), Options.features.size()}), ","));
   Clock.end(Times.load);
   At.imports();
+  if (!Reached(Stage::Import))
+    return;
 
   DenseMap<StringRef, GVSummaryMapTy> DefinedPerModule;
   Index.Index->collectDefinedGVSummariesPerModule(DefinedPerModule);
@@ -289,11 +299,11 @@ static void runJob(const BitcodeModule &Module, const SummaryIndex &Index, Impor
   Conf.PostImportModuleHook = [&](unsigned, const llvm::Module &) {
     Clock.end(Times.import);
     At.compiles();
-    return true;
+    return Reached(Stage::Optimise);
   };
   Conf.PostOptModuleHook = [&](unsigned, const llvm::Module &) {
     Clock.end(Times.optimise);
-    return true;
+    return Reached(Stage::Codegen);
   };
   followLink(Conf);
   auto AddStream = [&](size_t, const Twine &) {
@@ -311,7 +321,8 @@ static void runJob(const BitcodeModule &Module, const SummaryIndex &Index, Impor
 std::unique_ptr<BackendResult>
 run_thin_backend(const BitcodeModule &Module, std::unique_ptr<SummaryIndex> Index,
                  std::unique_ptr<ImportMap> Imports, const CodegenOptions &Options,
-                 const JobFiles &Files, rust::Slice<const rust::String> Cc1, bool TrustDebugInfo) {
+                 const JobFiles &Files, rust::Slice<const rust::String> Cc1, bool TrustDebugInfo,
+                 StageListener &Listener) {
   auto Result = std::make_unique<BackendResult>();
   // Made outside the guarded call: after a crash the context is in an unknown state and is leaked.
   auto Context = std::make_unique<LLVMContext>();
@@ -322,7 +333,7 @@ run_thin_backend(const BitcodeModule &Module, std::unique_ptr<SummaryIndex> Inde
   // Remarks nobody asked for never reach the handler.
   Context->setDiagnosticHandler(std::move(Handler), /*RespectFilters=*/true);
   GuardOutcome Guard = runGuarded([&] {
-    runJob(Module, *Index, *Imports, Options, Files, Diagnostics, *Context, *Result);
+    runJob(Module, *Index, *Imports, Options, Files, Diagnostics, *Context, Listener, *Result);
   });
   if (!Guard.Error.empty()) {
     Result->Error = Guard.Error;

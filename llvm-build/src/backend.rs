@@ -5,7 +5,7 @@ use std::fmt;
 use cxx::UniquePtr;
 
 use crate::bitcode::{Bitcode, Index};
-use crate::bridge::ffi::{self, CodegenOptions, JobFiles, LinkMessage, StageTimes};
+use crate::bridge::ffi::{self, CodegenOptions, JobFiles, LinkMessage, Stage, StageTimes};
 use crate::command::Cc1;
 use crate::crash;
 
@@ -94,16 +94,43 @@ impl Compiled {
     }
 }
 
-/// Compiles `module` as its `index` says, importing from `imports`, into memory. A `.dwo` goes to
-/// `files.split_dwarf_output`. `cc1` says which warnings are wanted.
-///
-/// With `trust_debug_info` that of the modules is not verified as it is read, where LLVM is linked statically. That is for
-/// bitcode that this very LLVM wrote.
+/// How a job is compiled.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<'a> {
+    /// Codegen options.
+    pub options: &'a CodegenOptions,
+    /// Files beside the module; a `.dwo` goes to `split_dwarf_output`.
+    pub files: &'a JobFiles,
+    /// Says which warnings are wanted.
+    pub warning_flags: &'a Cc1,
+    /// The debug information of the modules is not verified as it is read, where LLVM is linked statically. That is
+    /// for bitcode that this very LLVM wrote.
+    pub trust_debug_info: bool,
+}
+
+/// Hears of the stages of a job, on its thread: which one begins. `false` stops the job, which is the only way to stop
+/// LLVM before its end.
+pub struct StageListener<'a>(pub &'a mut dyn FnMut(Stage) -> bool);
+
+impl fmt::Debug for StageListener<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StageListener")
+    }
+}
+
+impl StageListener<'_> {
+    pub(crate) fn reached(&mut self, stage: Stage) -> bool {
+        (self.0)(stage)
+    }
+}
+
+/// Compiles `module` as its `index` says, importing from `imports`, into memory. `listener` is told of the stages from
+/// [`Stage::Import`] to [`Stage::Codegen`], and must not panic.
 ///
 /// The calling thread needs a stack of 16 MB or more: LLVM recurses deeply.
 ///
 /// # Errors
-/// LLVM's reason. A crash of LLVM is a [`Failure`] too.
+/// LLVM's reason, or that `listener` stopped it. A crash of LLVM is a [`Failure`] too.
 ///
 /// # Panics
 /// If `module` is not a ThinLTO module or the index is empty: then there is nothing to import, and
@@ -112,17 +139,18 @@ pub fn compile_with_thin_backend<'a>(
     module: &Bitcode,
     index: Index,
     imports: impl IntoIterator<Item = &'a Bitcode>,
-    options: &CodegenOptions,
-    files: &JobFiles,
-    cc1: &Cc1,
-    trust_debug_info: bool,
+    settings: &Settings<'_>,
+    listener: &mut StageListener<'_>,
 ) -> Result<Compiled, Failure> {
     assert!(module.facts().is_thin_lto && !index.is_empty(), "not a thin backend job");
     let mut map = ffi::new_import_map();
     for import in imports {
         map.pin_mut().add(import.raw());
     }
-    let raw = ffi::run_thin_backend(module.raw(), index.raw, map, options, files, &cc1.0, trust_debug_info);
+    let Settings { options, files, warning_flags, trust_debug_info } = *settings;
+    let cc1 = &warning_flags.0;
+    let raw =
+        ffi::run_thin_backend(module.raw(), index.raw, map, options, files, cc1, trust_debug_info, listener);
     Compiled::of(raw)
 }
 

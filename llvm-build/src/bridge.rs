@@ -1,6 +1,7 @@
 //! The declarations both sides of the bridge share; everything that crosses is plain data or an
 //! opaque handle, and errors are values (no C++ exception ever reaches Rust).
 
+use crate::backend::StageListener;
 use crate::lld::LinkBackends;
 use crate::mapped::Mapped;
 use crate::process::llvm_programs;
@@ -382,6 +383,22 @@ pub(crate) mod ffi {
         error: String,
     }
 
+    /// A stage of a backend job; they come in this order.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    #[repr(u8)]
+    pub enum Stage {
+        /// The module is opened and read.
+        Load,
+        /// Functions of other modules are moved in.
+        Import,
+        /// The pipeline of passes runs.
+        Optimise,
+        /// Machine code is made.
+        Codegen,
+        /// The outputs are written and get their names.
+        Write,
+    }
+
     /// What a message is.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
     #[repr(u8)]
@@ -485,6 +502,12 @@ pub(crate) mod ffi {
         /// The directory of the linked LLVM's programs.
         fn llvm_programs() -> &'static str;
 
+        /// Who is told of the stages of a job.
+        type StageListener<'a>;
+
+        /// A stage begins; whether the job is to go on.
+        fn reached(self: &mut StageListener<'_>, stage: Stage) -> bool;
+
         /// Who makes native objects for a link.
         type LinkBackends<'a>;
 
@@ -515,6 +538,8 @@ pub(crate) mod ffi {
         /// Registers every target and the crash handlers; idempotent.
         fn initialize();
         /// What a crash tells besides what LLVM knows: the arguments of this program, and advice.
+        fn contain_crashes();
+        fn contains_crashes() -> bool;
         fn describe_program(args: &[Argument], advice: &str);
         /// Returns when a crash is about to end the process, which waits for `crash_is_cleared_up`.
         fn wait_for_crash();
@@ -534,6 +559,8 @@ pub(crate) mod ffi {
 
         /// Applies `-mllvm` options; returns LLVM's complaint or an empty string.
         fn set_llvm_args(args: &[String]) -> String;
+        /// Gives every option of LLVM its default again.
+        fn reset_llvm_args();
         /// The first of `-mllvm` options that LLVM does not know, or an empty string.
         fn unknown_llvm_arg(args: &[String]) -> String;
         /// The commit or release of the linked clang, for example `Debian clang version 22.1.8`.
@@ -583,6 +610,7 @@ pub(crate) mod ffi {
             files: &JobFiles,
             cc1: &[String],
             trust_debug_info: bool,
+            listener: &mut StageListener<'_>,
         ) -> UniquePtr<BackendResult>;
         fn run_clang_action(
             cc1: &[String],

@@ -27,18 +27,21 @@ pub mod replaced;
 mod rescue;
 mod variants;
 
-pub use backend::{Compiled, Failure, compile_with_clang_action, compile_with_thin_backend};
+pub use backend::{
+    Compiled, Failure, Settings as BackendSettings, StageListener, compile_with_clang_action,
+    compile_with_thin_backend,
+};
 pub use bitcode::{Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, index_meaning, is_native_object};
 pub use bridge::ffi::{
     ClangOption, CodegenOptions, CodegenWord, Imports, IndexMeaning, JobFiles, LinkConfig, LinkJob,
-    LinkMessage, LinkObject, MissingFile, ModuleFacts, ModuleRecord, Severity, StageTime, StageTimes,
+    LinkMessage, LinkObject, MissingFile, ModuleFacts, ModuleRecord, Severity, Stage, StageTime, StageTimes,
 };
 pub use cache_pruning::{CachePruningPolicy, prune_cache};
 pub use command::{
     BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, RanIn, backend_flags, clang_options, drive,
     option_groups, parse_cc1,
 };
-pub use crash::{clear_up_after_crash, describe_program, remove_files_of_llvm};
+pub use crash::{clear_up_after_crash, contain_crashes, describe_program, remove_files_of_llvm};
 pub use heap::ThreadPeak;
 pub use jobserver::inherited_jobserver;
 pub use lld::{
@@ -49,7 +52,7 @@ pub use mapped::Mapped;
 pub use mappings::release_read_mappings;
 pub use process::{
     LLVM_MAJOR, build_bindir, build_version, clang_version, executed_path, initialize, llvm_version,
-    set_llvm_args, targets, unknown_llvm_arg,
+    reset_llvm_args, set_llvm_args, targets, unknown_llvm_arg,
 };
 pub use rescue::{JobThread, has_crashed, watch_jobs};
 pub use variants::chosen_variants;

@@ -25,8 +25,8 @@ pub fn executed_path() -> PathBuf {
 /// The LLVM release this crate binds.
 pub const LLVM_MAJOR: u32 = 22;
 
-/// Registers every target of the linked LLVM and installs its crash handlers. Idempotent, cheap
-/// after the first call; every entry point of this crate that needs it calls it.
+/// Registers every target of the linked LLVM, and has its fatal errors end the call instead of the process. Idempotent,
+/// cheap after the first call; every entry point of this crate that needs it calls it.
 pub fn initialize() {
     ffi::initialize();
 }
@@ -39,6 +39,11 @@ pub fn initialize() {
 pub fn set_llvm_args(args: &[String]) -> Result<(), String> {
     let complaint = ffi::set_llvm_args(args);
     if complaint.is_empty() { Ok(()) } else { Err(complaint) }
+}
+
+/// Gives every option of LLVM its default again, as lld does before it reads its own. No job may run meanwhile.
+pub fn reset_llvm_args() {
+    ffi::reset_llvm_args();
 }
 
 /// The first of options given to clang after `-mllvm` that LLVM has none of that name for. Nothing is applied.

@@ -9,8 +9,9 @@ use std::time::Instant;
 
 use blake3::Hash;
 use llvm_build::{
-    Bitcode, Compiled, Failure, Imports, Index, JobFiles, JobThread, LinkMessage, OpenError, Severity,
-    StageTime, StageTimes, ThreadPeak, compile_with_clang_action, compile_with_thin_backend,
+    BackendSettings, Bitcode, Compiled, Failure, Imports, Index, JobFiles, JobThread, LinkMessage, OpenError,
+    Severity, Stage, StageListener, StageTime, StageTimes, ThreadPeak, compile_with_clang_action,
+    compile_with_thin_backend,
 };
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -170,6 +171,12 @@ pub enum JobError {
         /// What the panic said.
         reason: String,
     },
+    /// The run was cancelled before the job came to its end.
+    #[error("{module}: cancelled")]
+    Cancelled {
+        /// The module id.
+        module: String,
+    },
     /// An output cannot be written.
     #[error("cannot write {}: {source}", output.display())]
     Output {
@@ -241,6 +248,11 @@ impl JobError {
         }
     }
 
+    /// Whether nothing is wrong with the job but that its run was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled { .. })
+    }
+
     /// Diagnostics as lld words them, or nothing.
     pub fn messages(&self) -> &[LinkMessage] {
         match self {
@@ -266,18 +278,27 @@ impl JobError {
     }
 }
 
-/// Runs one job on the calling thread, which needs a stack of [`crate::farm::STACK_SIZE`].
+/// Runs one job on the calling thread, which needs a stack of [`crate::farm::STACK_SIZE`], in a process that has its
+/// `-mllvm` options. `reached` is told of its stages as they begin, and stops the job by `false`; it must not panic.
 ///
 /// # Errors
 /// See [`JobError`]; nothing is left under the final name of an output then, whatever it failed of.
-pub fn run(job: &Job, modules: &Modules) -> Result<Made, JobError> {
-    compile(job, modules).inspect_err(|_| discard_outputs(job))
+pub(crate) fn run(
+    job: &Job,
+    modules: &Modules,
+    reached: &mut dyn FnMut(Stage) -> bool,
+) -> Result<Made, JobError> {
+    compile(job, modules, reached).inspect_err(|_| discard_outputs(job))
 }
 
-fn compile(job: &Job, modules: &Modules) -> Result<Made, JobError> {
+fn compile(job: &Job, modules: &Modules, reached: &mut dyn FnMut(Stage) -> bool) -> Result<Made, JobError> {
+    let cancelled = || JobError::Cancelled { module: job.module.clone() };
     let thread = JobThread::begin();
     let heap = ThreadPeak::begin();
     let start = StageStart::now();
+    if !reached(Stage::Load) {
+        return Err(cancelled());
+    }
     let mut reading = modules.reading();
     let (index, imports) = open(job, &mut reading)?;
     let opened = start.elapsed();
@@ -301,17 +322,31 @@ fn compile(job: &Job, modules: &Modules) -> Result<Made, JobError> {
         job,
         if is_thin_backend { job.in_memory.as_ref().map(|place| &*place.spool) } else { None },
     )?;
+    let mut is_stopped = false;
+    let mut go_on = |stage| {
+        is_stopped = !reached(stage);
+        !is_stopped
+    };
     let compiled = if is_thin_backend {
-        let files = outputs.redirect(&job.command.files);
-        let warning_flags = job.command.warning_flags();
-        compile_with_thin_backend(module, index, read, options, &files, warning_flags, trusts_debug_info)
+        let settings = BackendSettings {
+            options,
+            files: &outputs.redirect(&job.command.files),
+            warning_flags: job.command.warning_flags(),
+            trust_debug_info: trusts_debug_info,
+        };
+        compile_with_thin_backend(module, index, read, &settings, &mut StageListener(&mut go_on))
     } else {
         let cc1 = job.command.cc1()?;
         let contents = (!is_its_own_file(module)).then_some(module);
         compile_with_clang_action(&cc1, contents, &outputs.object_name(), &outputs.dwo_name())
     };
+    if is_stopped {
+        return Err(cancelled());
+    }
     let failed = |failure: Failure| JobError::Backend { module: job.module.clone(), failure: failure.into() };
     let compiled = compiled.map_err(failed)?;
+    // What is compiled is written, whoever wants the run to end.
+    reached(Stage::Write);
 
     // A slow disk is no job that hangs in LLVM.
     drop(thread);

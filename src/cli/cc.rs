@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::num::NonZero;
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -90,7 +91,10 @@ fn run_one(command: CompileCommand) -> ExitCode {
         }
     };
     let farm = Farm::default().threads(NonZero::<usize>::MIN).cache(cache);
-    let report = match farm.run_with(&plan, |event| progress.hear(event)) {
+    let report = match farm.run_with(&plan, |event| {
+        progress.hear(event);
+        ControlFlow::Continue(())
+    }) {
         Ok(report) => report,
         Err(FarmError::LlvmArgs(complaint)) => {
             print::tell(complaint);

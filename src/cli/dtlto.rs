@@ -1,5 +1,6 @@
 //! `thinfarm dtlto`: the backends of a link that lld hands out, as its distributor.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -84,7 +85,10 @@ impl Dtlto {
         signals::watch(move || watched.abandon());
 
         let mut progress = Progress::quiet(plan.jobs.len(), self.run.verbose);
-        let report = farm.run_with(&plan, |event| progress.hear(event));
+        let report = farm.run_with(&plan, |event| {
+            progress.hear(event);
+            ControlFlow::Continue(())
+        });
         progress.finish();
         let report = report.map_err(|error| error.to_string())?;
 

@@ -130,7 +130,7 @@ impl Linker {
             farm = farm.no_threads();
             args.lld.extend(ONE_THREAD.map(OsString::from));
         }
-        let directory = Directory::of_link(&args.output());
+        let directory = Directory::of_link(&args.output(), &env::temp_dir());
         let (watched, temporaries) = (farm.clone(), directory.clone());
         let clear_up = move || {
             watched.abandon();
@@ -158,7 +158,7 @@ impl Linker {
         if !is_alone {
             signals::watch(clear_up);
         }
-        let linked = link::run(NAME, args, &mut backends);
+        let linked = link::run(NAME, args, &mut backends).map_err(|error| error.to_string())?;
         drop(backends);
         if linked {
             hearing.linked(args, &maker);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::print;
-use crate::farm::Event;
+use crate::farm::{Event, EventKind, Totals};
 use crate::link::say_as_lld;
 use crate::report::JobReport;
 
@@ -18,7 +18,6 @@ pub(super) type ClearUp = Box<dyn Fn()>;
 /// Listens to the events of a run.
 pub(super) struct Progress {
     bar: ProgressBar,
-    done: usize,
     last_line: Instant,
     verbose: bool,
     /// Whether a log is told now and then that the run goes on.
@@ -35,7 +34,7 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(Some(jobs as u64), ProgressDrawTarget::stderr());
         let style = "[{pos}/{len}] {wide_msg} {elapsed}";
         bar.set_style(ProgressStyle::with_template(style).expect("a template known to be right"));
-        Self { bar, done: 0, last_line: Instant::now(), verbose, chatty: true, named: true, of_lld: None }
+        Self { bar, last_line: Instant::now(), verbose, chatty: true, named: true, of_lld: None }
     }
 
     /// For a run in the middle of somebody else's, whose log it is: a bar on a terminal, and what is wrong.
@@ -52,26 +51,23 @@ impl Progress {
     pub(super) fn silent() -> Self {
         let bar = ProgressBar::hidden();
         let last_line = Instant::now();
-        Self { bar, done: 0, last_line, verbose: false, chatty: false, named: false, of_lld: None }
+        Self { bar, last_line, verbose: false, chatty: false, named: false, of_lld: None }
     }
 
     pub(super) fn hear(&mut self, event: &Event<'_>) {
-        match event {
-            Event::Started { job } => self.bar.set_message(job.module.clone()),
-            Event::Finished { job, report } => {
-                self.done += 1;
-                self.bar.inc(1);
-                self.diagnostics(&job.module, report);
-                if let Err(error) = &report.result
-                    && self.named
-                    && !(self.of_lld.is_some() && error.is_told())
-                {
-                    self.bar.suspend(|| print::error(error));
-                }
-                self.line(&job.module, report);
-            }
-            Event::Began { .. } => {}
+        if let EventKind::Started { job, .. } = event.kind {
+            self.bar.set_message(job.module.clone());
         }
+        let Some((_, job, report)) = event.outcome() else { return };
+        self.bar.set_position(event.totals.over() as u64);
+        self.diagnostics(&job.module, report);
+        if let Err(error) = &report.result
+            && self.named
+            && !(self.of_lld.is_some() && error.is_told())
+        {
+            self.bar.suspend(|| print::error(error));
+        }
+        self.line(&job.module, report, &event.totals);
     }
 
     /// A job's diagnostics, whole, under the object's name.
@@ -91,14 +87,14 @@ impl Progress {
         self.bar.suspend(|| print::tell(format!("{name}{text}")));
     }
 
-    fn line(&mut self, module: &str, report: &JobReport) {
+    fn line(&mut self, module: &str, report: &JobReport, totals: &Totals) {
         if !self.named {
             return;
         }
         let due = self.chatty && self.bar.is_hidden() && self.last_line.elapsed() >= PLAIN_EVERY;
         if self.verbose || due {
             self.last_line = Instant::now();
-            let (done, jobs) = (self.done, self.bar.length().unwrap_or_default());
+            let (done, jobs) = (totals.over(), totals.jobs);
             let seconds = report.wall.as_secs_f64();
             let from = if report.is_from_cache() { ", from the cache" } else { "" };
             self.bar.suspend(|| print::tell(format!("[{done}/{jobs}] {module} {seconds:.2} s{from}\n")));

@@ -1,13 +1,11 @@
 //! The cache of objects in one run. What it has needs no leave to start, no memory and no worker, so all of it is
 //! written out before the first job begins.
 
-use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 use crate::backend::{JobError, Made};
 use crate::cache::{CacheUse, Fetched, Lookup, Wanted};
-use crate::parallel;
-use crate::plan::{Job, Plan};
+use crate::plan::Job;
 use crate::report::JobReport;
 
 /// What a run makes of its cache.
@@ -18,35 +16,14 @@ pub(super) struct Cached<'a> {
 }
 
 impl<'a> Cached<'a> {
-    /// Looks for every object of `plan`, `threads` at a time, and reports those that were found, by position. The run
-    /// began at `start`.
-    pub(super) fn look_up(
-        lookup: Lookup<'a>,
-        plan: &Plan,
-        threads: NonZero<usize>,
-        start: Instant,
-    ) -> (Self, Vec<Option<JobReport>>) {
-        let fetch = |job: &Job| {
-            let queued = start.elapsed();
-            match lookup.fetch(job) {
-                Fetched::Found(done) => {
-                    let report = JobReport {
-                        queued,
-                        waited: Duration::ZERO,
-                        wall: start.elapsed() - queued,
-                        predicted: None,
-                        claimed_memory: None,
-                        cache: Some(CacheUse::Hit),
-                        result: Ok(done),
-                    };
-                    (Err(CacheUse::Hit), Some(report))
-                }
-                Fetched::Wanted(wanted) => (Ok(wanted), None),
-                Fetched::Uncacheable(reason) => (Err(CacheUse::Uncacheable(reason)), None),
-            }
-        };
-        let (wanted, found) = parallel::map(threads, &plan.jobs, |_, job| fetch(job)).into_iter().unzip();
-        (Self { lookup, wanted }, found)
+    /// What came of looking with `lookup` for every object of a plan, by position: see [`look_for`].
+    pub(super) fn new(lookup: Lookup<'a>, wanted: Vec<Result<Wanted, CacheUse>>) -> Self {
+        Self { lookup, wanted }
+    }
+
+    /// Whether the object of the job at `position` was there.
+    pub(super) fn has(&self, position: usize) -> bool {
+        matches!(self.wanted[position], Err(CacheUse::Hit))
     }
 
     /// Keeps what the job at `position` made.
@@ -56,5 +33,30 @@ impl<'a> Cached<'a> {
             (Ok(_), Err(_)) => CacheUse::Miss,
             (Err(used), _) => used.clone(),
         }
+    }
+}
+
+/// Looks for the object of `job` in a run that began at `start`. If it is not there, it has to be made.
+pub(super) fn look_for(
+    job: &Job,
+    lookup: &Lookup<'_>,
+    start: Instant,
+) -> (Result<Wanted, CacheUse>, Option<JobReport>) {
+    let queued = start.elapsed();
+    match lookup.fetch(job) {
+        Fetched::Found(done) => {
+            let report = JobReport {
+                queued,
+                waited: Duration::ZERO,
+                wall: start.elapsed() - queued,
+                predicted: None,
+                claimed_memory: None,
+                cache: Some(CacheUse::Hit),
+                result: Ok(done),
+            };
+            (Err(CacheUse::Hit), Some(report))
+        }
+        Fetched::Wanted(wanted) => (Ok(wanted), None),
+        Fetched::Uncacheable(reason) => (Err(CacheUse::Uncacheable(reason)), None),
     }
 }

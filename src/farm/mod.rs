@@ -2,6 +2,7 @@
 //! and of LLVM only that some of its state belongs to the process.
 
 mod cached;
+mod cancel;
 mod costs;
 mod event;
 mod panicking;
@@ -9,37 +10,34 @@ mod permits;
 mod process;
 mod queue;
 mod replay;
+mod run;
 mod schedule;
 mod worker;
 
 use std::num::NonZero;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Instant, SystemTime};
 
-use crossbeam_channel::{Sender, unbounded};
-use llvm_build::{has_crashed, watch_jobs};
-
-use cached::Cached;
+pub use cancel::Canceller;
 pub use costs::{Costs, Prediction, predict_by_size};
-pub use event::Event;
-use permits::Permits;
+pub use event::{Event, EventKind, Totals, Warning};
+pub use llvm_build::Stage;
 pub use permits::{InUse, Jobserver, MachineShare, ShareError, default_memory_budget};
-use process::Turn;
-pub use process::{FarmError, adopt_llvm_args};
-use queue::Queue;
+pub use process::FarmError;
+pub(crate) use process::{Lent, lend_to_lld};
 pub use replay::{lower_bound, makespan};
+pub use run::Run;
 pub use schedule::{Next, Schedule};
 pub use worker::serve;
-use worker::{Children, Workers};
+use worker::{Children, Families};
 
-use crate::backend::{self, JobDone, JobError, Made};
-use crate::cache::{Cache, CacheUse, Lookup};
+use crate::cache::{Cache, Lookup};
 use crate::input::Modules;
 use crate::output::abandon_outputs;
-use crate::plan::{Job, Plan};
-use crate::report::{JobReport, Report, Usage};
+use crate::plan::Plan;
+use crate::report::Report;
 
 /// Stack of a worker thread, bytes. LLVM recurses deeply, and only what is touched is paid for.
 pub const STACK_SIZE: usize = 64 << 20;
@@ -56,7 +54,7 @@ pub struct Farm {
     memory_budget: Option<u64>,
     costs: Option<Costs>,
     no_threads: bool,
-    children: Arc<Children>,
+    families: Arc<Families>,
 }
 
 impl Default for Farm {
@@ -73,7 +71,7 @@ impl Default for Farm {
             memory_budget: None,
             costs: None,
             no_threads: false,
-            children: Arc::default(),
+            families: Arc::default(),
         }
     }
 }
@@ -178,7 +176,7 @@ impl Farm {
     /// for a process that is about to end, from any of its threads. Runs of this farm and its clones make no
     /// further progress.
     pub fn abandon(&self) {
-        let killed = self.children.kill();
+        let killed = self.families.abandon();
         abandon_outputs();
         Children::bury(&killed);
         if let Some(jobserver) = &self.jobserver {
@@ -203,99 +201,34 @@ impl Farm {
     /// run, first those that are expected to take longest.
     ///
     /// A failed job does not fail the run: see [`Report::failed`]. Neither does one that crashes LLVM, or panics. After a
-    /// crash further jobs run in child workers, if there may be any, and one that does not go on is given up. Runs in
-    /// one process take turns, because LLVM keeps options for the whole process.
+    /// crash further jobs run in child workers, if there may be any, and one that does not go on is given up.
+    ///
+    /// Several runs may go on in one process, of one farm or of several, also one that the listener of another begins.
+    /// The first decides which `-mllvm` options LLVM has in this process, for good; see [`Farm::worker_program`] for jobs
+    /// with others. Each run has a memory budget of its own.
     ///
     /// # Errors
     /// The jobs cannot share this process.
     pub fn run(&self, plan: &Plan) -> Result<Report, FarmError> {
-        self.run_with(plan, |_| {})
+        self.run_with(plan, |_| ControlFlow::Continue(()))
     }
 
-    /// As [`Farm::run`], telling `listen` on this thread what happens as it happens.
+    /// As [`Farm::run`], telling `listen` on this thread what happens as it happens. If that breaks, the run is
+    /// cancelled, see [`Run::cancel`], and what is left to tell is still told.
     ///
     /// # Errors
     /// The jobs cannot share this process.
-    pub fn run_with(&self, plan: &Plan, mut listen: impl FnMut(&Event<'_>)) -> Result<Report, FarmError> {
-        let (start, started) = (Instant::now(), SystemTime::now());
-        let before = Usage::now();
-        let modules = Modules::default();
-        let threads =
-            NonZero::new(plan.jobs.len()).map_or(NonZero::<usize>::MIN, |jobs| jobs.min(self.threads));
-        let children_may = self.worker_program.is_some();
-        let turn = process::take_turn(plan, children_may)?;
-        let permits = Permits::of(self.jobserver.as_ref(), self.machine.as_ref());
-        let workers =
-            self.worker_program.as_deref().map(|program| Workers::new(plan, program, &self.children));
+    pub fn run_with(
+        &self,
+        plan: &Plan,
+        listen: impl FnMut(&Event<'_>) -> ControlFlow<()>,
+    ) -> Result<Report, FarmError> {
+        self.prepare(plan).execute(listen)
+    }
 
-        let (cached, mut reports) = match self.lookup(&modules) {
-            Some(lookup) => {
-                let (cached, found) = Cached::look_up(lookup, plan, self.threads_without_leave(), start);
-                (Some(cached), found)
-            }
-            None => (None, vec![None; plan.jobs.len()]),
-        };
-        let is_wanted = |position: usize| reports[position].is_none();
-        let wanted = (0..plan.jobs.len()).filter(|&position| is_wanted(position)).collect();
-        let costs = self.costs_of(plan);
-        let predictions = costs::predict(plan, is_wanted, costs.as_ref(), self.threads_without_leave());
-        let budget = self.budget();
-        let schedule = Schedule::of(wanted, &predictions, budget.unwrap_or(u64::MAX), threads.get());
-        let queue = Queue::new(schedule);
-        let (sender, receiver) = unbounded();
-        let run = Run {
-            farm: self,
-            plan,
-            modules: &modules,
-            turn: &turn,
-            workers: workers.as_ref(),
-            cached: cached.as_ref(),
-            queue: &queue,
-            predictions: &predictions,
-            has_budget: budget.is_some(),
-            permits: &permits,
-            start,
-        };
-        thread::scope(|scope| {
-            let start = |number: usize| {
-                let sender = sender.clone();
-                let thread = thread::Builder::new().name(format!("farm-{number}")).stack_size(STACK_SIZE);
-                thread.spawn_scoped(scope, move || run.work(&sender))
-            };
-            // As many as the system lets there be.
-            let threads = if self.no_threads { 0 } else { threads.get() };
-            if threads > 0 {
-                watch_jobs();
-            }
-            let started = (0..threads).map_while(|number| start(number).ok()).count();
-            listen(&Event::Began { jobs: plan.jobs.len(), threads: started.max(1) });
-            for (job, report) in plan.jobs.iter().zip(&reports) {
-                if let Some(report) = report {
-                    listen(&Event::Started { job });
-                    listen(&Event::Finished { job, report });
-                }
-            }
-            if started == 0 {
-                // What is to be heard of it is heard afterwards.
-                run.work(&sender);
-            }
-            drop(sender);
-            for message in receiver {
-                match message {
-                    Message::Started(position) => listen(&Event::Started { job: &plan.jobs[position] }),
-                    Message::Finished(position, report) => {
-                        listen(&Event::Finished { job: &plan.jobs[position], report: &report });
-                        reports[position] = Some(*report);
-                    }
-                }
-            }
-        });
-        let usage = self.children.dismiss().and(before.until_now());
-        let wall = start.elapsed();
-        let learnt = costs.map_or(Ok(()), |costs| costs.learn(plan, &reports));
-        let mut report = Report::new(plan, reports, started, wall, usage, threads);
-        report.not_remembered = learnt.err().map(|error| error.to_string());
-        Ok(report)
+    /// A run of the jobs of `plan`, which can be cancelled and has not begun.
+    pub fn prepare<'a>(&'a self, plan: &'a Plan) -> Run<'a> {
+        Run::new(self, plan)
     }
 
     /// What the jobs may claim together, bytes.
@@ -309,75 +242,6 @@ impl Farm {
     fn lookup<'a>(&'a self, modules: &'a Modules) -> Option<Lookup<'a>> {
         let cache = self.cache.as_ref()?;
         Some(Lookup::new(cache, modules, self.worker_program.as_deref()))
-    }
-}
-
-/// What a worker tells the thread that listens; workers print nothing.
-enum Message {
-    Started(usize),
-    Finished(usize, Box<JobReport>),
-}
-
-/// What the threads of one run share.
-#[derive(Clone, Copy)]
-struct Run<'a> {
-    farm: &'a Farm,
-    plan: &'a Plan,
-    modules: &'a Modules,
-    turn: &'a Turn,
-    workers: Option<&'a Workers<'a>>,
-    cached: Option<&'a Cached<'a>>,
-    queue: &'a Queue,
-    predictions: &'a [Prediction],
-    has_budget: bool,
-    permits: &'a Permits<'a>,
-    start: Instant,
-}
-
-impl Run<'_> {
-    fn work(self, listener: &Sender<Message>) {
-        loop {
-            let asked = Instant::now();
-            let Some(permit) = self.permits.wait(self.queue) else { return };
-            let (position, waited) = (permit.position, asked.elapsed());
-            let queued = self.start.elapsed();
-            // The listener outlives the workers, so a message always arrives.
-            let _ = listener.send(Message::Started(position));
-            let job = &self.plan.jobs[position];
-            let (cache, result) = self.make(position, job);
-            if self.farm.fail_fast && result.is_err() {
-                self.queue.stop();
-            }
-            let wall = self.start.elapsed() - queued;
-            let Prediction { seconds, memory } = self.predictions[position];
-            let claimed_memory = self.has_budget.then_some(memory);
-            let report =
-                JobReport { queued, waited, wall, predicted: Some(seconds), claimed_memory, cache, result };
-            let _ = listener.send(Message::Finished(position, Box::new(report)));
-        }
-    }
-
-    /// Makes an object and keeps it in the cache, if there is one.
-    fn make(&self, position: usize, job: &Job) -> (Option<CacheUse>, Result<JobDone, JobError>) {
-        let made = panicking::as_error(job, || {
-            let made = self.compile(job);
-            if self.farm.children.are_abandoned() {
-                // The process is about to end; what became of the job is nothing to tell.
-                park();
-            }
-            let cache = self.cached.map(|cached| cached.keep(position, job, &made));
-            (cache, made.map(|made| made.done))
-        });
-        made.unwrap_or_else(|panicked| (None, Err(panicked)))
-    }
-
-    /// Runs a job here, or in a child: in the one that has its `-mllvm` options, or in any once LLVM has crashed here,
-    /// where the job could wait for ever for what the crashed one holds.
-    fn compile(&self, job: &Job) -> Result<Made, JobError> {
-        match self.workers {
-            Some(workers) if !self.turn.suits(job) || has_crashed() => workers.run(job),
-            _ => backend::run(job, self.modules),
-        }
     }
 }
 

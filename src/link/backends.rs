@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZero;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fmt, fs, mem};
@@ -12,7 +13,7 @@ use super::wishes::wishes;
 use super::{Arguments, Directory};
 use crate::backend::JobError;
 use crate::cache::{Cache, CacheError};
-use crate::farm::{self, Event, Farm};
+use crate::farm::{Event, Farm, Lent};
 use crate::input::Location;
 use crate::options::{LinkLine, LinkTerms, Resolver, Settled, Sources};
 use crate::output::Spool;
@@ -79,6 +80,8 @@ pub struct Backends<'a> {
     directory: Directory,
     dwo_directory: PathBuf,
     listen: Listener<'a>,
+    /// Until lld has read its options.
+    pub(super) lent: Option<Lent>,
 }
 
 impl fmt::Debug for Backends<'_> {
@@ -104,6 +107,7 @@ impl<'a> Backends<'a> {
             caches_as_lld: false,
             dwo_directory: PathBuf::new(),
             listen: Box::new(listen),
+            lent: None,
         }
     }
 
@@ -166,6 +170,13 @@ impl llvm_build::Backends for Backends<'_> {
         if reason.is_empty() {
             reason = of_module.as_deref().unwrap_or_default();
         }
+        let is_off = self.settings.as_ref().is_some_and(|settings| settings.is_off);
+        // Asking for them touches options of LLVM, which lld's own backends are to have as they are.
+        let wishes = if reason.is_empty() && !is_off { wishes(&self.args) } else { Vec::new() };
+        // lld has given LLVM its options, for good, and nobody was told of anything yet.
+        if let Some(lent) = self.lent.take() {
+            lent.end();
+        }
         if !reason.is_empty() {
             let sources = self.settings.as_mut().map(|settings| &mut settings.sources);
             // Where modules cannot be named or read, they may have options.
@@ -175,15 +186,13 @@ impl llvm_build::Backends for Backends<'_> {
             (self.listen)(&Told::LeftToLlvm { reason, loses_options })?;
             return Ok(None);
         }
-        if self.settings.as_ref().is_some_and(|settings| settings.is_off) {
+        if is_off {
             return Ok(None);
         }
         self.choose_cache(config)?;
         let settings = self.settings.as_mut().ok_or("lld has run the backends of this link already")?;
-        // lld has given these to LLVM, for good.
-        farm::adopt_llvm_args(self.args.llvm.clone());
         let line = LinkLine::new(config.codegen.clone(), self.args.llvm.clone());
-        self.terms = Some(LinkTerms::new(config.codegen.clone(), wishes(&self.args)));
+        self.terms = Some(LinkTerms::new(config.codegen.clone(), wishes));
         self.line = Some(line.warnings(config.fatal_warnings, config.no_warnings));
         self.dwo_directory = PathBuf::from(&config.dwo_directory);
         let asked = NonZero::new(config.threads as usize);
@@ -217,9 +226,11 @@ impl llvm_build::Backends for Backends<'_> {
         drop(sources);
         release_read_mappings();
         let mut failure = None;
-        let report = farm.run_with(&plan, |event| {
-            if let Err(error) = (self.listen)(&Told::Event(event)) {
+        let report = farm.run_with(&plan, |event| match (self.listen)(&Told::Event(event)) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
                 failure.get_or_insert(error);
+                ControlFlow::Break(())
             }
         });
         let report = report.map_err(|error| error.to_string())?;

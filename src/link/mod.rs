@@ -24,12 +24,22 @@ use std::ffi::OsString;
 
 use llvm_build::link;
 
+use crate::farm::{FarmError, lend_to_lld};
+
 /// Links as `ld.lld` does, with the arguments that are lld's. Messages of lld begin with `program`. Whether
 /// there is an output; lld, or `backends`, have said why not.
 ///
-/// lld links once in a process, and ends it after an error that it calls fatal.
-pub fn run(program: &str, args: &Arguments, backends: &mut Backends<'_>) -> bool {
+/// lld links once in a process, and ends it after an error that it calls fatal. It sets LLVM's options anew when it
+/// begins; runs that others begin wait until it has.
+///
+/// # Errors
+/// Jobs run in this process, or have run with other `-mllvm` options than the link has. lld was not started.
+pub fn run(program: &str, args: &Arguments, backends: &mut Backends<'_>) -> Result<bool, FarmError> {
     let mut all = vec![OsString::from(program)];
     all.extend_from_slice(&args.lld);
-    link(&all, !args.keeps_objects(), backends)
+    backends.lent = Some(lend_to_lld(&args.llvm)?);
+    let linked = link(&all, !args.keeps_objects(), backends);
+    // Of a link that has asked for no backends.
+    backends.lent = None;
+    Ok(linked)
 }

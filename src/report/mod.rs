@@ -1,6 +1,7 @@
 //! What happened: the cost of every job, once recorded and told in several ways.
 
 mod profile;
+mod recorder;
 mod usage;
 
 use std::cmp::Ordering;
@@ -9,6 +10,7 @@ use std::num::NonZero;
 use std::time::{Duration, SystemTime};
 
 pub use profile::PROFILE_VERSION;
+pub use recorder::Recorder;
 pub use usage::Usage;
 
 use crate::backend::{JobDone, JobError};
@@ -56,6 +58,8 @@ pub struct Report {
     pub usage: Usage,
     /// Worker threads.
     pub threads: NonZero<usize>,
+    /// The run was cancelled before its time.
+    pub cancelled: bool,
     /// Why the next run will not know what the jobs cost, although it should.
     pub not_remembered: Option<String>,
     modules: Vec<String>,
@@ -66,26 +70,6 @@ pub struct Report {
 pub type Named<'a> = (usize, &'a str, &'a JobReport);
 
 impl Report {
-    pub(crate) fn new(
-        plan: &Plan,
-        jobs: Vec<Option<JobReport>>,
-        started: SystemTime,
-        wall: Duration,
-        usage: Usage,
-        threads: NonZero<usize>,
-    ) -> Self {
-        Self {
-            jobs,
-            started,
-            wall,
-            usage,
-            threads,
-            not_remembered: None,
-            modules: plan.jobs.iter().map(|job| job.module.clone()).collect(),
-            outputs: plan.jobs.iter().map(|job| job.output.display().to_string()).collect(),
-        }
-    }
-
     /// The jobs that ran, in plan order.
     pub fn ran(&self) -> impl Iterator<Item = Named<'_>> {
         self.jobs
@@ -95,9 +79,14 @@ impl Report {
             .filter_map(|(position, (job, module))| job.as_ref().map(|job| (position, module.as_str(), job)))
     }
 
-    /// The jobs that failed, in plan order.
+    /// The jobs that failed, in plan order; one that was cancelled has not.
     pub fn failed(&self) -> impl Iterator<Item = Named<'_>> {
-        self.ran().filter(|(_, _, job)| job.result.is_err())
+        self.ran().filter(|(_, _, job)| job.result.as_ref().is_err_and(|error| !error.is_cancelled()))
+    }
+
+    /// The jobs that were cancelled after they had started, in plan order.
+    pub fn cancelled_jobs(&self) -> impl Iterator<Item = Named<'_>> {
+        self.ran().filter(|(_, _, job)| job.result.as_ref().is_err_and(JobError::is_cancelled))
     }
 
     /// The jobs of `plan`, which this is a report of, that made their objects.

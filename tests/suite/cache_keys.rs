@@ -8,12 +8,10 @@ use std::fs;
 use std::thread;
 
 use serde_json::{Value, json};
-use thinfarm::backend;
 use thinfarm::cache::{Cache, Key, Uncacheable};
-use thinfarm::farm::STACK_SIZE;
-use thinfarm::input::Modules;
+use thinfarm::farm::{Farm, STACK_SIZE};
 use thinfarm::options::{FileOptions, Resolver};
-use thinfarm::plan::Job;
+use thinfarm::plan::{Job, Plan};
 use thinfarm::toolchain::Tool;
 use thinfarm::trust::Trust;
 
@@ -242,8 +240,9 @@ fn every_bit_of_an_index() {
     fs::write(&job.index, &index).unwrap();
     assert_eq!(cache.key(&job), Ok(key));
     let compiled = |job: &Job| {
-        let made = backend::run(job, &Modules::default()).ok()?;
-        made.object.bytes(job).map(|bytes| bytes.into_owned())
+        let plan = Plan::new(vec![job.clone()]).unwrap();
+        let report = Farm::default().no_threads().run(&plan).unwrap();
+        report.is_success().then(|| fs::read(&job.output).unwrap())
     };
     let (mut unnoticed, mut changed) = (0, 0);
     let work = || {

@@ -27,13 +27,26 @@ use crate::fixture::{Link, Said, alone, llvm_tool, run, thinfarm_path};
 use crate::interrupt::{PROMPT, link_with_a_long_job, wait_until};
 
 /// Three sets that change every function, so that no object can be right by chance.
-const PLAIN: &str = "-O2 -fPIC";
-const ALIGNED: &str = "-O2 -fPIC -mllvm -align-all-functions=6";
-const SPREAD: &str = "-O2 -fPIC -mllvm -align-all-functions=7 -mllvm -enable-misched=false";
+pub const PLAIN: &str = "-O2 -fPIC";
+pub const ALIGNED: &str = "-O2 -fPIC -mllvm -align-all-functions=6";
+pub const SPREAD: &str = "-O2 -fPIC -mllvm -align-all-functions=7 -mllvm -enable-misched=false";
 const UNKNOWN: &str = "-O2 -fPIC -mllvm -no-such-option";
 
 /// A module, what its object is called, and its flags.
-type Compiled<'a> = (&'a str, &'a str, &'a str);
+pub type Compiled<'a> = (&'a str, &'a str, &'a str);
+
+/// A plan of `jobs` in the working directory.
+pub fn plan(jobs: &[Compiled]) -> Plan {
+    let mut resolver = Resolver::new(Tool::clang_for_driver());
+    let job = |&(module, object, flags): &Compiled| {
+        let index = format!("{module}.thinlto.bc");
+        let options = FileOptions::given(flags.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        let command = resolver.resolve(&options, module, &index, object).expect("flags that clang knows");
+        let (index, output) = (index.into(), object.into());
+        Job { module: module.to_owned(), index, output, command, size: 0, in_memory: None }
+    };
+    Plan::new(jobs.iter().map(job).collect()).expect("a plan")
+}
 
 /// A farm that compiles `jobs` in the directory of `link`; `options` are `threads=N`, `fail-fast`, `worker=PATH`,
 /// `no-worker`, and `refused=FLAGS` for a run before, of the first module with flags that LLVM does not know. It leaves `profile.json`, and says what failed as `thinfarm backend` does.
@@ -52,17 +65,12 @@ fn farm(link: &Link, jobs: &[Compiled], options: &[&str]) -> Command {
 #[ignore = "the program that `farm` starts"]
 fn the_farm() {
     let Ok(jobs) = std::env::var("FARM_JOBS") else { return };
-    let mut resolver = Resolver::new(Tool::clang_for_driver());
-    let mut job = |line: &str| {
-        let (module, rest) = line.split_once(';').expect("a module");
+    let of_line = |line| {
+        let (module, rest) = str::split_once(line, ';').expect("a module");
         let (object, flags) = rest.split_once(';').expect("flags");
-        let index = format!("{module}.thinlto.bc");
-        let options = FileOptions::given(flags.split(' ').map(str::to_owned).collect::<Vec<_>>());
-        let command = resolver.resolve(&options, module, &index, object).expect("flags that clang knows");
-        let (index, output) = (index.into(), object.into());
-        Job { module: module.to_owned(), index, output, command, size: 0, in_memory: None }
+        (module, object, flags)
     };
-    let plan = Plan::new(jobs.lines().map(&mut job).collect()).expect("a plan");
+    let plan = plan(&jobs.lines().map(of_line).collect::<Vec<_>>());
 
     let mut farm = Farm::default().worker_program(thinfarm_path());
     for option in std::env::var("FARM_OPTIONS").expect("options").lines() {
@@ -70,8 +78,7 @@ fn the_farm() {
             Some(("threads", number)) => farm.threads(number.parse().expect("a number")),
             Some(("worker", path)) => farm.worker_program(path),
             Some(("refused", flags)) => {
-                let refused = job(&format!("{};refused.o;{flags}", plan.jobs[0].module));
-                let refused = Plan::new(vec![refused]).expect("a plan");
+                let refused = self::plan(&[(plan.jobs[0].module.as_str(), "refused.o", flags)]);
                 farm.run(&refused).expect_err("flags that LLVM does not know");
                 farm
             }
@@ -110,7 +117,7 @@ fn the_farm() {
 
 /// Panics unless `object` is what clang makes of `module` with `flags`.
 #[track_caller]
-fn same_as_clang(link: &Link, (module, object, flags): Compiled) {
+pub fn same_as_clang(link: &Link, (module, object, flags): Compiled) {
     let expected = link.path("expected.o");
     let mut clang = link.command(llvm_tool("clang"));
     clang.args(flags.split(' ')).args(["-x", "ir", &format!("-fthinlto-index={module}.thinlto.bc")]);

@@ -21,6 +21,7 @@ mod distributed;
 mod dtlto;
 mod dtlto_errors;
 mod dtlto_inputs;
+mod embedder;
 mod explain;
 mod fixture;
 mod growth;
@@ -56,6 +57,7 @@ mod precedence;
 #[cfg(not(feature = "dynamic-llvm"))]
 mod replaced;
 mod report;
+mod runs;
 mod side_by_side;
 mod telling;
 mod trust;

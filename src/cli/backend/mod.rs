@@ -5,6 +5,7 @@ mod remembered;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -114,6 +115,7 @@ impl Backend {
             if let Some(remembered) = &mut remembered {
                 remembered.hear(event);
             }
+            ControlFlow::Continue(())
         });
         progress.finish();
         let report = report.map_err(|error| error.to_string())?;

@@ -32,7 +32,7 @@ impl Remembered {
     }
 
     pub(super) fn hear(&mut self, event: &Event<'_>) {
-        if let Event::Finished { job, report } = event
+        if let Some((_, job, report)) = event.outcome()
             && let Err(error) = self.incremental.done(job, report)
         {
             self.error.get_or_insert(cannot_write(&self.path, &error));

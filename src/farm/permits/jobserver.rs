@@ -20,10 +20,18 @@ pub struct Jobserver(Arc<Shared>);
 
 struct Shared {
     client: Client,
-    /// Waits for tokens while a run goes on.
-    helper: Mutex<Option<HelperThread>>,
+    /// Waits for tokens while any run goes on.
+    helper: Mutex<Helper>,
     state: Mutex<State>,
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct Helper {
+    /// `None` if there is no run, or none can be started.
+    thread: Option<HelperThread>,
+    /// Runs of this process that go on at once.
+    runs: usize,
 }
 
 #[derive(Default)]
@@ -68,8 +76,15 @@ impl Jobserver {
             state.held.clear();
         }
         // One that arrives meanwhile is given back by the helper, whose end this waits for.
-        let helper = self.0.helper().take();
+        let helper = self.0.helper().thread.take();
         drop(helper);
+    }
+
+    /// Has every worker that waits look again whether there is anything to wait for.
+    pub(in crate::farm) fn wake(&self) {
+        // Locked, so that none is about to wait that has looked before.
+        let _state = self.0.state();
+        self.0.changed.notify_all();
     }
 }
 
@@ -112,7 +127,7 @@ impl Shared {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn helper(&self) -> MutexGuard<'_, Option<HelperThread>> {
+    fn helper(&self) -> MutexGuard<'_, Helper> {
         self.helper.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -146,13 +161,20 @@ enum Kind {
 }
 
 impl<'a> Permits<'a> {
-    /// For one run at a time. Where the thread that waits for tokens cannot be started, none comes: one job runs at a
-    /// time.
+    /// For one run, beside which there may be others. Where the thread that waits for tokens cannot be started, none
+    /// comes: one job runs at a time.
     pub(super) fn of(jobserver: &'a Jobserver) -> Self {
         let Jobserver(shared) = jobserver;
-        let waiting = shared.clone();
-        let helper = shared.client.clone().into_helper_thread(move |token| waiting.arrived(token));
-        *shared.helper() = helper.ok();
+        // Workers that ask for tokens lock both in this order.
+        let state = shared.state();
+        let mut helper = shared.helper();
+        helper.runs += 1;
+        if helper.thread.is_none() && !state.abandoned {
+            let waiting = shared.clone();
+            let thread = shared.client.clone().into_helper_thread(move |token| waiting.arrived(token));
+            helper.thread = thread.ok();
+        }
+        drop((state, helper));
         Self(jobserver)
     }
 
@@ -178,7 +200,7 @@ impl<'a> Permits<'a> {
                     state.waiting += 1;
                     if state.requested < state.waiting && !state.broken {
                         state.requested += 1;
-                        shared.helper().iter().for_each(HelperThread::request_token);
+                        shared.helper().thread.iter().for_each(HelperThread::request_token);
                     }
                     state = shared.wait(state);
                     state.waiting -= 1;
@@ -198,9 +220,19 @@ impl<'a> Permits<'a> {
 impl Drop for Permits<'_> {
     fn drop(&mut self) {
         let Jobserver(shared) = self.0;
-        let helper = shared.helper().take();
-        drop(helper);
-        shared.state().requested = 0;
+        let ended = {
+            let mut state = shared.state();
+            let mut helper = shared.helper();
+            helper.runs -= 1;
+            if helper.runs > 0 {
+                return;
+            }
+            // What it was asked for and has not got will not come.
+            state.requested = 0;
+            helper.thread.take()
+        };
+        // Whose end this waits for.
+        drop(ended);
     }
 }
 

@@ -36,11 +36,11 @@ struct Shared {
     directory: PathBuf,
     /// Bytes.
     budget: u64,
-    /// Held by the worker of this process that asks for leave.
-    asking: Mutex<()>,
     state: Mutex<State>,
     /// For the threads of this process that wait for each other.
     changed: Condvar,
+    /// For the workers of this process that are to ask for leave next.
+    next_asker: Condvar,
     /// For the process whose turn it is.
     bell: Bell,
     /// See [`SLICE`].
@@ -50,13 +50,17 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     slots: Slots,
+    /// A worker of this process asks for leave.
+    is_asking: bool,
     /// What the job claims that a worker asks leave for, bytes.
     asked: Option<u64>,
     granted: Option<Grant>,
     /// Cores that this process holds for its next jobs.
     kept: Vec<Held>,
-    /// The run that is served; a helper of an earlier one ends.
-    run: u64,
+    /// Runs of this process that go on at once.
+    runs: usize,
+    /// Counts times without any. The helper that was there before such a time ends.
+    pauses: u64,
     /// Why the machine is not shared any more.
     problem: Option<String>,
     /// This process is about to end.
@@ -89,14 +93,18 @@ const SLICE: Duration = Duration::from_millis(10);
 const LOOK_ANYWAY: Duration = Duration::from_millis(50);
 
 impl MachineShare {
-    /// With all other processes of this user, who meet in `$XDG_RUNTIME_DIR/thinfarm`, or else in a directory
-    /// `thinfarm-UID` for temporary files. The memory budget is `memory` bytes; if none is given, four fifths
+    /// With all other processes of this user, who meet in `thinfarm` below `runtime` if that is a directory of this
+    /// user's (`$XDG_RUNTIME_DIR`), or else in `thinfarm-UID` below `temporary`. The memory budget is `memory` bytes; if none is given, four fifths
     /// of what this process may use and nobody else does at the moment.
     ///
     /// # Errors
     /// There can be no such directory, or others may write to it.
-    pub fn of_user(memory: Option<u64>) -> Result<Self, ShareError> {
-        Self::open(directory::of_user()?, available_cores(), memory, SLICE)
+    pub fn of_user(
+        runtime: Option<PathBuf>,
+        temporary: &Path,
+        memory: Option<u64>,
+    ) -> Result<Self, ShareError> {
+        Self::open(directory::of_user(runtime, temporary)?, available_cores(), memory, SLICE)
     }
 
     /// As [`MachineShare::of_user`], with those processes that were given the same `directory` and may write to the
@@ -128,19 +136,21 @@ impl MachineShare {
         let bell = Bell::open(&directory).map_err(unusable)?;
         let state = State {
             slots,
+            is_asking: false,
             asked: None,
             granted: None,
             kept: Vec::new(),
-            run: 0,
+            runs: 0,
+            pauses: 0,
             problem: None,
             abandoned: false,
         };
         Ok(Self(Arc::new(Shared {
             directory,
             budget,
-            asking: Mutex::default(),
             state: Mutex::new(state),
             changed: Condvar::new(),
+            next_asker: Condvar::new(),
             bell,
             slice,
         })))
@@ -184,8 +194,16 @@ impl MachineShare {
             Err(TryLockError::WouldBlock) => return,
         };
         state.abandoned = true;
-        state.run += 1;
+        state.pauses += 1;
         self.0.tell();
+    }
+
+    /// Has every worker that waits look again whether there is anything to wait for.
+    pub(in crate::farm) fn wake(&self) {
+        // Locked, so that none is about to wait that has looked before.
+        let _state = self.0.state();
+        self.0.tell();
+        self.0.next_asker.notify_all();
     }
 }
 
@@ -202,6 +220,21 @@ impl Shared {
     fn tell(&self) {
         self.changed.notify_all();
         self.bell.ring();
+    }
+
+    /// Waits until no other worker of this process asks for leave, or nobody needs any.
+    fn begin_to_ask(&self, is_over: impl Fn() -> bool) -> Option<Asking<'_>> {
+        let mut state = self.state();
+        while state.is_asking && !is_over() {
+            state = self.next_asker.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.is_asking {
+            // It was woken in the place of another one.
+            self.next_asker.notify_one();
+            return None;
+        }
+        state.is_asking = true;
+        Some(Asking(self))
     }
 
     /// A worker's side: waits for leave to run a job that claims `claim` bytes.
@@ -262,37 +295,37 @@ impl Shared {
         self.tell();
     }
 
-    /// The helper's side: gets leave for whoever asks, until the run is over. It may come to wait in line for
+    /// The helper's side: gets leave for whoever asks, until there is no run. It may come to wait in line for
     /// others, which nothing interrupts, so it is a thread of its own that nobody waits for.
-    fn help(&self, run: u64) {
+    fn help(&self, pauses: u64) {
         loop {
             let mut state = self.state();
-            while state.run == run && state.asked.is_none() {
+            while state.pauses == pauses && state.asked.is_none() {
                 state = self.wait(state);
             }
-            if state.run != run {
+            if state.pauses != pauses {
                 return;
             }
             let is_shared = state.problem.is_none();
             drop(state);
-            if is_shared && let Err(error) = self.take_turn(run) {
+            if is_shared && let Err(error) = self.take_turn(pauses) {
                 let problem = format!("cannot use {}: {error}", self.directory.display());
                 self.state().problem = Some(problem);
             }
             let mut state = self.state();
-            if state.problem.is_some() && state.run == run && state.asked.is_some() {
+            if state.problem.is_some() && state.pauses == pauses && state.asked.is_some() {
                 self.grant(&mut state, Grant::Unshared);
             }
         }
     }
 
     /// Waits in line, then for a core and memory, for as long as a worker asks for them.
-    fn take_turn(&self, run: u64) -> io::Result<()> {
+    fn take_turn(&self, pauses: u64) -> io::Result<()> {
         let _turn = InTurn::wait(&self.directory)?;
         loop {
             self.bell.silence()?;
             let mut state = self.state();
-            let Some(claim) = state.asked.filter(|_| state.run == run) else { return Ok(()) };
+            let Some(claim) = state.asked.filter(|_| state.pauses == pauses) else { return Ok(()) };
             if let Some(slot) = state.slots.take(claim, self.budget)? {
                 self.grant(&mut state, Grant::Slot(Held { slot, claim, since: Instant::now() }));
                 return Ok(());
@@ -314,6 +347,16 @@ pub(super) struct Permits<'a> {
     shared: &'a Shared,
 }
 
+/// The one worker of this process that asks for leave.
+struct Asking<'a>(&'a Shared);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.state().is_asking = false;
+        self.0.next_asker.notify_one();
+    }
+}
+
 /// Leave to run one job, until it is dropped.
 pub(super) struct Permit<'a> {
     shared: &'a Shared,
@@ -321,22 +364,23 @@ pub(super) struct Permit<'a> {
 }
 
 impl<'a> Permits<'a> {
-    /// For one run at a time.
+    /// For one run, beside which there may be others.
     ///
     /// # Errors
     /// The thread that waits for other processes could not be started.
     pub(super) fn of(share: &'a MachineShare) -> io::Result<Self> {
         let MachineShare(shared) = share;
-        let (helped, run) = (shared.clone(), shared.state().run);
-        let helper = thread::Builder::new().name("leave".to_owned()).spawn(move || helped.help(run));
-        match helper {
-            Ok(_) => Ok(Self { shared }),
-            Err(error) => {
-                let problem = format!("no thread can be started that waits for them ({error})");
-                shared.state().problem = Some(problem);
-                Err(error)
+        let mut state = shared.state();
+        if state.runs == 0 {
+            let (helped, pauses) = (shared.clone(), state.pauses);
+            let helper = thread::Builder::new().name("leave".to_owned()).spawn(move || helped.help(pauses));
+            if let Err(error) = helper {
+                state.problem = Some(format!("no thread can be started that waits for them ({error})"));
+                return Err(error);
             }
         }
+        state.runs += 1;
+        Ok(Self { shared })
     }
 
     /// Waits for leave to run the next job of `queue`, and takes it. `None` as soon as there is none to run,
@@ -344,12 +388,12 @@ impl<'a> Permits<'a> {
     pub(super) fn wait(&self, queue: &Queue) -> Option<(usize, Permit<'a>)> {
         // One worker at a time, and the job is decided on before leave is asked for: jobs end in the meantime, after
         // which another one, with another claim, could be next.
-        let _asking = self.shared.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        let granted = queue
-            .decide()
-            .and_then(|claim| self.shared.ask(claim, || queue.peek() == Next::Nothing))
-            .map(|grant| Permit { shared: self.shared, grant })
-            .and_then(|permit| Some((queue.take()?, permit)));
+        let is_over = || queue.peek() == Next::Nothing;
+        let granted = self.shared.begin_to_ask(is_over).and_then(|_asking| {
+            let grant = self.shared.ask(queue.decide()?, is_over)?;
+            let permit = Permit { shared: self.shared, grant };
+            Some((queue.take()?, permit))
+        });
         if granted.is_none() {
             self.shared.keep_none();
         }
@@ -360,7 +404,12 @@ impl<'a> Permits<'a> {
 impl Drop for Permits<'_> {
     fn drop(&mut self) {
         self.shared.keep_none();
-        self.shared.state().run += 1;
+        let mut state = self.shared.state();
+        state.runs -= 1;
+        if state.runs == 0 {
+            state.pauses += 1;
+        }
+        drop(state);
         self.shared.tell();
     }
 }

@@ -9,11 +9,13 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{self, Command, ExitStatus};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use std::{io, net, thread};
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Sender, bounded, unbounded};
+use llvm_build::Stage;
 use nix::sys::signal::Signal;
 use wait4::Wait4;
 
@@ -26,47 +28,82 @@ use crate::report::Usage;
 /// afterwards, so it is less than a process that ends has for clearing up.
 const BURIAL: Duration = Duration::from_secs(3);
 
-/// The children of a farm, dead ones too; `None` once they were killed for good.
-#[derive(Debug)]
-pub(in crate::farm) struct Children(Mutex<Option<Vec<Arc<Child>>>>);
+/// The children of every run of a farm and its clones, for a process that is about to end.
+#[derive(Debug, Default)]
+pub(in crate::farm) struct Families {
+    runs: Mutex<Vec<Weak<Children>>>,
+    are_abandoned: AtomicBool,
+}
 
-impl Default for Children {
-    fn default() -> Self {
-        Self(Mutex::new(Some(Vec::new())))
+impl Families {
+    /// A run begins, which may have children until it drops what is returned.
+    pub(in crate::farm) fn found(&self) -> Arc<Children> {
+        let children = Arc::default();
+        let mut runs = lock(&self.runs);
+        runs.retain(|run: &Weak<Children>| run.strong_count() > 0);
+        runs.push(Arc::downgrade(&children));
+        if self.are_abandoned() {
+            children.kill();
+        }
+        children
+    }
+
+    /// Kills every child and lets none be started.
+    pub(in crate::farm) fn abandon(&self) -> Vec<Arc<Child>> {
+        self.are_abandoned.store(true, Ordering::SeqCst);
+        let runs: Vec<Arc<Children>> = lock(&self.runs).iter().filter_map(Weak::upgrade).collect();
+        runs.iter().flat_map(|run| run.kill()).collect()
+    }
+
+    /// Whether the process is about to end.
+    pub(in crate::farm) fn are_abandoned(&self) -> bool {
+        self.are_abandoned.load(Ordering::SeqCst)
     }
 }
 
-impl Children {
-    fn known(&self) -> MutexGuard<'_, Option<Vec<Arc<Child>>>> {
-        lock(&self.0)
-    }
+/// The children of a run, dead ones too.
+#[derive(Debug, Default)]
+pub(in crate::farm) struct Children(Mutex<Known>);
 
+#[derive(Debug, Default)]
+struct Known {
+    children: Vec<Arc<Child>>,
+    /// There will be no others.
+    are_killed: bool,
+}
+
+impl Children {
     /// Lets every child end by itself, which has no job any more, and tells what all have used.
     pub(in crate::farm) fn dismiss(&self) -> Usage {
-        let children = self.known().as_mut().map(mem::take).unwrap_or_default();
+        let children = mem::take(&mut lock(&self.0).children);
         for child in &children {
             child.hang_up();
         }
         children.iter().map(|child| child.end.wait().usage).fold(Usage::default(), Usage::and)
     }
 
-    /// Kills every child and lets none be started: for a process that is about to end.
+    /// Kills every child and lets none be started.
     pub(in crate::farm) fn kill(&self) -> Vec<Arc<Child>> {
-        let children = self.known().take().unwrap_or_default();
-        for child in &children {
+        let mut known = lock(&self.0);
+        known.are_killed = true;
+        for child in &known.children {
             child.kill();
         }
-        children
+        known.children.clone()
     }
 
     /// Whether `child` is one of these now: not if the others were killed while it was started.
     fn add(&self, child: &Arc<Child>) -> bool {
-        self.known().as_mut().map(|known| known.push(child.clone())).is_some()
+        let mut known = lock(&self.0);
+        if !known.are_killed {
+            known.children.push(child.clone());
+        }
+        !known.are_killed
     }
 
     /// Whether [`Children::kill`] was called.
-    pub(in crate::farm) fn are_abandoned(&self) -> bool {
-        self.known().is_none()
+    pub(in crate::farm) fn are_killed(&self) -> bool {
+        lock(&self.0).are_killed
     }
 
     /// Waits until nothing is left of killed children.
@@ -103,7 +140,14 @@ struct Jobs {
 #[derive(Debug)]
 struct Waiting {
     job: Job,
-    result: Sender<Result<Made, Failed>>,
+    replies: Sender<Reply>,
+}
+
+/// What whoever waits for a job hears of it.
+#[derive(Debug)]
+enum Reply {
+    Reached(Stage),
+    Ended(Box<Result<Made, Failed>>),
 }
 
 /// How a child ended.
@@ -129,7 +173,7 @@ impl Child {
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         let from = BufReader::new(ours.try_clone().map_err(failed)?);
         let abandoned = || failed(io::ErrorKind::Interrupted.into());
-        if children.are_abandoned() {
+        if children.are_killed() {
             return Err(abandoned());
         }
         // Not under the lock, for it reads the program from a disk. Its side of the channel is closed here with the
@@ -177,9 +221,14 @@ impl Child {
         !jobs.over && !jobs.crashed
     }
 
-    /// Sends it `job` and waits for the result, or for its end and what that was.
-    pub(super) fn run(&self, job: &Job) -> Result<Result<Made, JobError>, String> {
-        let (sender, result) = bounded(1);
+    /// Sends it `job`, tells of the stages that this comes to, and waits for the result, or for its end and what that
+    /// was.
+    pub(super) fn run(
+        &self,
+        job: &Job,
+        reached: &mut dyn FnMut(Stage),
+    ) -> Result<Result<Made, JobError>, String> {
+        let (sender, replies) = unbounded();
         let id = {
             let mut jobs = lock(&self.jobs);
             if jobs.over {
@@ -187,7 +236,7 @@ impl Child {
             }
             jobs.last_id += 1;
             let id = jobs.last_id;
-            jobs.waiting.insert(id, Waiting { job: job.clone(), result: sender });
+            jobs.waiting.insert(id, Waiting { job: job.clone(), replies: sender });
             id
         };
         let index = job.in_memory.as_ref().map(|place| &*place.index);
@@ -201,9 +250,12 @@ impl Child {
             // If that fails, the listener soon finds the same.
             let _ = channel.write_all(&line).and_then(|()| channel.write_all(index.unwrap_or_default()));
         }
-        match result.recv() {
-            Ok(result) => Ok(result.map_err(JobError::from)),
-            Err(_) => Err(self.end.wait().how.clone()),
+        loop {
+            match replies.recv() {
+                Ok(Reply::Reached(stage)) => reached(stage),
+                Ok(Reply::Ended(result)) => return Ok(result.map_err(JobError::from)),
+                Err(_) => return Err(self.end.wait().how.clone()),
+            }
         }
     }
 
@@ -214,6 +266,11 @@ impl Child {
             match protocol::receive(&mut from) {
                 Ok(Some(Answer::Ready)) => drop(ready.send(Ok(()))),
                 Ok(Some(Answer::Refused(reason))) => drop(ready.send(Err(reason))),
+                Ok(Some(Answer::Reached { id, stage })) => {
+                    if let Some(waiting) = lock(&self.jobs).waiting.get(&id) {
+                        let _ = waiting.replies.send(Reply::Reached(stage));
+                    }
+                }
                 Ok(Some(Answer::Done { id, result, object, size })) => {
                     let bytes = size.map(|size| protocol::receive_bytes(&mut from, size));
                     if let Some(None) = bytes {
@@ -230,7 +287,8 @@ impl Child {
                             let _ = place.spool.put(&waiting.job.output, bytes);
                         }
                         let object = object.map_or(Object::WrittenByClang, Object::WrittenByWorker);
-                        let _ = waiting.result.send(result.map(|done| Made { done, object }));
+                        let result = result.map(|done| Made { done, object });
+                        let _ = waiting.replies.send(Reply::Ended(Box::new(result)));
                     }
                 }
                 Ok(None) => break None,

@@ -13,8 +13,9 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub(super) use child::Children;
 use child::{Child, Unready};
+pub(super) use child::{Children, Families};
+use llvm_build::Stage;
 use protocol::Hello;
 pub use serve::serve;
 
@@ -32,6 +33,8 @@ pub(super) struct Workers<'a> {
     /// What a child runs.
     program: &'a Path,
     children: &'a Children,
+    families: &'a Families,
+    tells_stages: bool,
     sets: HashMap<&'a [String], Mutex<State>>,
 }
 
@@ -46,18 +49,30 @@ enum State {
 
 impl<'a> Workers<'a> {
     /// For the jobs of `plan`, none started yet.
-    pub(super) fn new(plan: &'a Plan, program: &'a Path, children: &'a Children) -> Self {
+    pub(super) fn new(
+        plan: &'a Plan,
+        program: &'a Path,
+        children: &'a Children,
+        families: &'a Families,
+        tells_stages: bool,
+    ) -> Self {
         let sets = plan.jobs.iter().map(|job| (job.llvm_args(), Mutex::new(State::Unneeded))).collect();
-        Self { program, children, sets }
+        Self { program, children, families, tells_stages, sets }
     }
 
-    /// Runs `job` in the child that has its options.
-    pub(super) fn run(&self, job: &Job) -> Result<Made, JobError> {
-        self.child(job.llvm_args()).and_then(|child| child.run(job)).unwrap_or_else(|reason| {
-            if !self.children.are_abandoned() {
+    /// Runs `job` in the child that has its options, and tells of the stages that it comes to.
+    pub(super) fn run(&self, job: &Job, reached: &mut dyn FnMut(Stage)) -> Result<Made, JobError> {
+        let ran = self.child(job.llvm_args()).and_then(|child| child.run(job, reached));
+        ran.unwrap_or_else(|reason| {
+            if !self.families.are_abandoned() {
                 backend::discard_outputs(job);
             }
-            Err(JobError::NoWorker { module: job.module.clone(), reason })
+            let module = job.module.clone();
+            Err(if self.children.are_killed() {
+                JobError::Cancelled { module }
+            } else {
+                JobError::NoWorker { module, reason }
+            })
         })
     }
 
@@ -69,7 +84,7 @@ impl<'a> Workers<'a> {
             State::Refused(reason) => return Err(reason.clone()),
             State::Started(_) | State::Unneeded => {}
         }
-        let hello = Hello { build: build(), llvm_args: llvm_args.to_vec() };
+        let hello = Hello { build: build(), llvm_args: llvm_args.to_vec(), tells_stages: self.tells_stages };
         match Child::start(self.program, hello, self.children) {
             Ok(child) => {
                 *state = State::Started(child.clone());

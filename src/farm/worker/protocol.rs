@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::io::{self, BufRead, Read, Write};
 
 use blake3::Hash;
-use llvm_build::LinkMessage;
+use llvm_build::{LinkMessage, Stage};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,9 @@ pub(super) struct Hello {
     /// The `-mllvm` options of the worker.
     #[serde(default)]
     pub(super) llvm_args: Vec<String>,
+    /// Whether the farm is to be told of stages.
+    #[serde(default)]
+    pub(super) tells_stages: bool,
 }
 
 /// Then: compile this.
@@ -45,6 +48,8 @@ pub(super) enum Answer {
     Ready,
     /// No jobs, for this reason.
     Refused(String),
+    /// A job has come to this stage.
+    Reached { id: u64, stage: Stage },
     /// A job is done.
     Done {
         id: u64,

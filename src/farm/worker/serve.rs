@@ -26,9 +26,13 @@ use crate::plan::{InMemory, Job};
 pub fn serve() -> io::Result<()> {
     let channel = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut from = BufReader::new(channel.try_clone()?);
-    let worker =
-        Worker { to: Mutex::new(channel), modules: Modules::default(), running: AtomicUsize::new(0) };
     let Some(hello) = protocol::receive::<Hello>(&mut from)? else { return Ok(()) };
+    let worker = Worker {
+        to: Mutex::new(channel),
+        modules: Modules::default(),
+        tells_stages: hello.tells_stages,
+        running: AtomicUsize::new(0),
+    };
     match accept(&hello) {
         Ok(()) => worker.answer(&Answer::Ready, &[])?,
         Err(reason) => return worker.answer(&Answer::Refused(reason), &[]),
@@ -51,6 +55,7 @@ fn accept(hello: &Hello) -> Result<(), String> {
 struct Worker {
     to: Mutex<File>,
     modules: Modules,
+    tells_stages: bool,
     /// Jobs without a result yet.
     running: AtomicUsize,
 }
@@ -86,7 +91,15 @@ impl Worker {
     }
 
     fn run(&self, id: u64, job: &Job) {
-        let made = panicking::as_error(job, || backend::run(job, &self.modules)).flatten();
+        let mut reached = |stage| {
+            if self.tells_stages {
+                // Of a farm that is gone this process hears otherwise.
+                let _ = self.answer(&Answer::Reached { id, stage }, &[]);
+            }
+            // The farm ends this process if the job is to stop.
+            true
+        };
+        let made = panicking::as_error(job, || backend::run(job, &self.modules, &mut reached)).flatten();
         let mut bytes = None;
         let (result, object) = match made {
             Ok(made) => {
