@@ -1,7 +1,7 @@
 //! The declarations both sides of the bridge share; everything that crosses is plain data or an
 //! opaque handle, and errors are values (no C++ exception ever reaches Rust).
 
-use crate::lld::LinkBackends;
+use crate::lld::LinkCallbacks;
 use crate::mapped::Mapped;
 use crate::process::llvm_programs;
 
@@ -485,19 +485,19 @@ pub(crate) mod ffi {
         /// The directory of the linked LLVM's programs.
         fn llvm_programs() -> &'static str;
 
-        /// Who makes native objects for a link.
-        type LinkBackends<'a>;
+        /// Who compiles the modules of a link.
+        type LinkCallbacks<'a>;
 
         /// The thin link begins.
-        fn begin(self: &mut LinkBackends<'_>, config: &LinkConfig) -> LinkBeginning;
+        fn begin(self: &mut LinkCallbacks<'_>, config: &LinkConfig) -> LinkBeginning;
         /// Makes the objects; returns why there are not all of them, or nothing.
         fn compile(
-            self: &mut LinkBackends<'_>,
+            self: &mut LinkCallbacks<'_>,
             jobs: &mut Vec<LinkJob>,
             objects: &mut Vec<LinkObject>,
         ) -> String;
         /// lld has the objects.
-        fn finish(self: &mut LinkBackends<'_>);
+        fn finish(self: &mut LinkCallbacks<'_>);
     }
 
     unsafe extern "C++" {
@@ -605,7 +605,7 @@ pub(crate) mod ffi {
         /// Says something in the form of lld, which is linking, and counts errors as its own.
         fn say_as_lld(severity: Severity, text: &str);
         /// Whether `ld.lld ARGS` succeeded; fatal errors of lld end the process.
-        fn link(args: &[Argument], may_lend: bool, backends: &mut LinkBackends<'_>) -> bool;
+        fn link(args: &[Argument], may_lend: bool, callbacks: &mut LinkCallbacks<'_>) -> bool;
         /// Ends the process as lld does, without running destructors.
         fn exit_as_lld(code: i32);
 

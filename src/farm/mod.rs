@@ -7,8 +7,6 @@ mod event;
 mod panicking;
 mod permits;
 mod process;
-mod queue;
-mod replay;
 mod schedule;
 mod worker;
 
@@ -28,9 +26,8 @@ use permits::Permits;
 pub use permits::{InUse, Jobserver, MachineShare, ShareError, default_memory_budget};
 use process::Turn;
 pub use process::{FarmError, adopt_llvm_args};
-use queue::Queue;
-pub use replay::{lower_bound, makespan};
-pub use schedule::{Next, Schedule};
+use schedule::Queue;
+pub use schedule::{Next, Schedule, lower_bound, makespan};
 pub use worker::serve;
 use worker::{Children, Workers};
 
