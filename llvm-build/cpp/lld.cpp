@@ -40,7 +40,7 @@ LLD_HAS_DRIVER(elf)
 namespace thinfarm {
 
 // One link at a time: lld's state belongs to the process, too.
-static LinkBackends *Callbacks = nullptr;
+static LinkCallbacks *Callbacks = nullptr;
 static const lto::Config *Running = nullptr;
 // Where its objects are, for an end that LLVM decides on: a hook of --save-temps that cannot write
 // calls `exit`.
@@ -117,9 +117,9 @@ static LinkConfig facts(const lto::Config &C, const ModuleSummaryIndex &Index,
 
 namespace {
 
-class FarmBackends : public lto::ThinBackendProc {
+class FarmBackendProc : public lto::ThinBackendProc {
 public:
-  FarmBackends(const lto::Config &Conf, ModuleSummaryIndex &CombinedIndex,
+  FarmBackendProc(const lto::Config &Conf, ModuleSummaryIndex &CombinedIndex,
                const DenseMap<StringRef, GVSummaryMapTy> &Defined, lto::IndexWriteCallback OnWrite,
                bool EmitsIndexFiles, bool EmitsImportsFiles, ThreadPoolStrategy Parallelism,
                AddStreamFn AddStream, LinkBeginning Beginning)
@@ -131,7 +131,7 @@ public:
   }
 
   // lld has read the objects, or reports why there are none, which may end the process.
-  ~FarmBackends() override {
+  ~FarmBackendProc() override {
     Callbacks->finish();
     DirectoryInUse.clear();
   }
@@ -265,7 +265,7 @@ lto::ThinBackend farmBackend(ThreadPoolStrategy Parallelism, lto::IndexWriteCall
     if (Beginning.is_left_to_llvm)
       return Own(Conf, CombinedIndex, Defined, std::move(AddStream), std::move(Cache));
     Running = &Conf;
-    return std::make_unique<FarmBackends>(Conf, CombinedIndex, Defined, OnWrite, EmitsIndexFiles,
+    return std::make_unique<FarmBackendProc>(Conf, CombinedIndex, Defined, OnWrite, EmitsIndexFiles,
                                           EmitsImportsFiles, Parallelism, std::move(AddStream),
                                           std::move(Beginning));
   };
@@ -307,12 +307,12 @@ ExpandedArguments expand_response_files(rust::Slice<const Argument> Args) {
   return Result;
 }
 
-bool link(rust::Slice<const Argument> Args, bool MayLend, LinkBackends &Backends) {
+bool link(rust::Slice<const Argument> Args, bool MayLend, LinkCallbacks &Callee) {
   std::vector<std::string> Storage = arguments(Args);
   setLending(MayLend);
   if (MayLend)
     Storage.insert(Storage.begin() + 1, argumentForLending());
-  Callbacks = &Backends;
+  Callbacks = &Callee;
   rememberFlags();
   std::atexit([] {
     if (DirectoryInUse.empty())

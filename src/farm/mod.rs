@@ -8,8 +8,6 @@ mod event;
 mod panicking;
 mod permits;
 mod process;
-mod queue;
-mod replay;
 mod run;
 mod schedule;
 mod worker;
@@ -27,9 +25,8 @@ pub use llvm_build::Stage;
 pub use permits::{InUse, Jobserver, MachineShare, ShareError, default_memory_budget};
 pub use process::FarmError;
 pub(crate) use process::{Lent, lend_to_lld};
-pub use replay::{lower_bound, makespan};
 pub use run::Run;
-pub use schedule::{Next, Schedule};
+pub use schedule::{Next, Schedule, lower_bound, makespan};
 pub use worker::serve;
 use worker::{Children, Families};
 
@@ -162,9 +159,9 @@ impl Farm {
         self.machine.as_ref().and_then(MachineShare::problem)
     }
 
-    /// How many threads may work before and after the jobs, when there is no leave to ask for: one under a
+    /// How many threads may work before and after the jobs, when there is no permit to ask for: one under a
     /// jobserver, and no more than there are idle cores now in a machine that is shared.
-    pub fn threads_without_leave(&self) -> NonZero<usize> {
+    pub fn threads_without_permits(&self) -> NonZero<usize> {
         match (&self.jobserver, &self.machine) {
             (Some(_), _) => NonZero::<usize>::MIN,
             (None, Some(machine)) => self.threads.min(machine.idle_cores()),

@@ -14,7 +14,7 @@ use super::cancel::{Canceller, Running};
 use super::event::{Event, EventKind, Totals, Warning};
 use super::permits::Permits;
 use super::process::{self, Admission, FarmError};
-use super::queue::Queue;
+use super::schedule::Queue;
 use super::schedule::Schedule;
 use super::worker::Workers;
 use super::{Farm, Prediction, STACK_SIZE, costs, panicking, park};
@@ -103,7 +103,7 @@ impl<'a> Run<'a> {
         let is_wanted = |position| !cached.as_ref().is_some_and(|cached| cached.has(position));
         let wanted: Vec<usize> = (0..plan.jobs.len()).filter(|&position| is_wanted(position)).collect();
         let costs = farm.costs_of(plan);
-        let predictions = costs::predict(plan, is_wanted, costs.as_ref(), farm.threads_without_leave());
+        let predictions = costs::predict(plan, is_wanted, costs.as_ref(), farm.threads_without_permits());
         let seconds = wanted.iter().map(|&position| predictions[position].seconds).sum();
         let (jobs, budget) = (wanted.len(), farm.budget());
         let schedule = Schedule::of(wanted, &predictions, budget.unwrap_or(u64::MAX), threads.get());
@@ -177,7 +177,7 @@ impl<'a> Run<'a> {
             true => (Err(CacheUse::Miss), None),
             false => look_for(job, &lookup, start),
         };
-        let threads = self.farm.threads_without_leave();
+        let threads = self.farm.threads_without_permits();
         let (sender, receiver) = unbounded();
         let found = thread::scope(|scope| {
             // One thread is this one, which tells then what it finds.

@@ -22,7 +22,7 @@ use crate::plan::{Job, Plan};
 pub struct JobReport {
     /// Since the start of the run, how long the job waited for a worker.
     pub queued: Duration,
-    /// The part of that for which a worker waited with it for leave to start: of the jobserver, or of other
+    /// The part of that for which a worker waited with it for a permit to start: of the jobserver, or of other
     /// thinfarm processes.
     pub waited: Duration,
     /// From then to its end.

@@ -15,6 +15,7 @@ use jobserver::Client;
 use thinfarm::farm::{Event, EventKind, Farm, FarmError, Jobserver, MachineShare, Stage};
 use thinfarm::plan::Plan;
 use thinfarm::report::Report;
+use thinfarm::trust::Trust;
 
 use crate::fixture::{Link, alone, thinfarm_path};
 use crate::interrupt::{compile_long, wait_until};
@@ -300,7 +301,7 @@ fn a_run_that_waits_for_a_core_is_cancelled() {
 fn cancel_while_a_run_waits_for_a_core() {
     let directory = tempfile::tempdir().expect("a directory");
     // So little memory that jobs run one at a time.
-    let share = || Some(MachineShare::at(directory.path(), Some(1)).expect("a share"));
+    let share = || Some(MachineShare::at(directory.path(), Some(1), &Trust::of_user()).expect("a share"));
     // Of two processes, and of one.
     let (one, other) = (farm().machine(share()), farm().machine(share()));
     cancel_while_waiting(&one, &other);
@@ -344,7 +345,8 @@ fn runs_at_once_make_the_objects_of_clang() {
 
 fn several_at_once() {
     let directory = tempfile::tempdir().expect("a directory");
-    let shared = farm().machine(Some(MachineShare::at(directory.path(), None).expect("a share")));
+    let shared =
+        farm().machine(Some(MachineShare::at(directory.path(), None, &Trust::of_user()).expect("a share")));
     let of_make = farm().jobserver(Some(Jobserver::from(Client::new(1).expect("a jobserver"))));
     for farm in [&farm(), &shared, &of_make] {
         // Of one set: the first decides it for the process.
@@ -406,7 +408,7 @@ fn nested_in(farm: &Farm) {
 
 fn nested() {
     let directory = tempfile::tempdir().expect("a directory");
-    let share = |path: &Path| Some(MachineShare::at(path, None).expect("a share"));
+    let share = |path: &Path| Some(MachineShare::at(path, None, &Trust::of_user()).expect("a share"));
     let of_make = || Some(Jobserver::from(Client::new(1).expect("a jobserver")));
     for farm in [
         farm(),
