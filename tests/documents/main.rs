@@ -96,8 +96,8 @@ fn main() -> ExitCode {
     };
     let mut trials = vec![
         trial("links lead somewhere".to_owned(), |pages| links::check(root(), pages)),
-        trial("what is not run is listed".to_owned(), |pages| what_is_not_run_is_listed(pages)),
-        trial("the example is that of the crate".to_owned(), |pages| the_example_is_that_of_the_crate(pages)),
+        trial("what is not run is listed".to_owned(), what_is_not_run_is_listed),
+        trial("the example is that of the crate".to_owned(), the_example_is_that_of_the_crate),
     ];
     trials.extend(pages.iter().filter(|page| page.has_commands()).map(|page| {
         Trial::test(page.name.clone(), move || run::run(page).map_err(|error| format!("{error:#}").into()))
