@@ -110,7 +110,7 @@ rust::String set_llvm_args(rust::Slice<const rust::String> Args) {
   // What comes before an option that LLVM rejects has its value by then, and would have it in the next run.
   if (!cl::ParseCommandLineOptions(static_cast<int>(Argv.size()), Argv.data(), "", &OS))
     cl::ResetAllOptionOccurrences();
-  return rust::String::lossy(Complaint);
+  return text(Complaint);
 }
 
 // The option that LLVM finds by `Name`, if it finds one: of this name, or one whose value may follow without a `=`.

@@ -118,7 +118,9 @@ static void readElements(BitReader &Bits, SmallVectorImpl<uint64_t> &Values, Fn 
 
 static void readArray(BitReader &Bits, SmallVectorImpl<uint64_t> &Values,
                       const BitCodeAbbrevOp &Element) {
-  if (Element.isLiteral())
+  // Also of an array that is empty.
+  if (Element.isLiteral() || Element.getEncoding() == BitCodeAbbrevOp::Array ||
+      Element.getEncoding() == BitCodeAbbrevOp::Blob)
     Bits.setBad();
   else if (Element.getEncoding() == BitCodeAbbrevOp::VBR)
     readElements(Bits, Values, [&, Width = unsigned(Element.getEncodingData())] {

@@ -54,6 +54,8 @@ mod peers_clang;
 mod precedence;
 #[cfg(not(feature = "dynamic-llvm"))]
 mod replaced;
+#[cfg(not(feature = "dynamic-llvm"))]
+mod replaced_links;
 mod report;
 mod side_by_side;
 mod telling;
