@@ -47,6 +47,11 @@ public:
   }
 
   uint64_t variable(unsigned Width) {
+    // Pieces of one bit hold nothing, and any number of them may follow.
+    if (LLVM_UNLIKELY(Width < 2)) {
+      Bad = true;
+      return 0;
+    }
     uint64_t Piece = fixed(Width);
     const uint64_t More = uint64_t(1) << (Width - 1);
     uint64_t Value = Piece & (More - 1);

@@ -92,7 +92,7 @@ fn any_modules_of_all_corpora() {
 #[test]
 fn any_abbreviations() {
     let seed = seed();
-    agree(replaced::abbreviations(seed, 4000 * much()), 10_000, seed);
+    agree(replaced::abbreviations(seed, 20_000 * much()), 10_000, seed);
 }
 
 #[test]
