@@ -11,12 +11,12 @@ use llvm_build::{Stage, has_crashed, watch_jobs};
 
 use super::cached::{Cached, look_for};
 use super::cancel::{Canceller, Running};
-use super::event::{Event, EventKind, Totals, Warning};
 use super::permits::Permits;
 use super::process::{self, Admission, FarmError};
 use super::schedule::Queue;
 use super::schedule::Schedule;
 use super::worker::Workers;
+use super::{Event, EventKind, Totals, Warning};
 use super::{Farm, Prediction, STACK_SIZE, costs, panicking, park};
 use crate::backend::{self, JobDone, JobError, Made};
 use crate::cache::{CacheUse, Lookup};

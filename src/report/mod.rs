@@ -1,5 +1,6 @@
-//! What happened: the cost of every job, once recorded and told in several ways.
+//! What happens in a run, and what happened: one stream of events, of which a report is made.
 
+mod event;
 mod profile;
 mod recorder;
 mod usage;
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::time::{Duration, SystemTime};
 
+pub use event::{Event, EventKind, Totals, Warning};
 pub use profile::PROFILE_VERSION;
 pub use recorder::Recorder;
 pub use usage::Usage;

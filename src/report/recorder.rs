@@ -2,8 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{JobReport, Report, Usage};
-use crate::farm::{Event, EventKind, Warning};
+use super::{Event, EventKind, JobReport, Report, Usage, Warning};
 use crate::plan::Plan;
 
 /// Hears the events of one run.
