@@ -15,6 +15,7 @@ use super::event::{Event, EventKind, Totals, Warning};
 use super::permits::Permits;
 use super::process::{self, Admission, FarmError};
 use super::queue::Queue;
+use super::recorder::Recorder;
 use super::schedule::Schedule;
 use super::worker::Workers;
 use super::{Farm, Prediction, STACK_SIZE, costs, panicking, park};
@@ -23,7 +24,7 @@ use crate::cache::{CacheUse, Lookup};
 use crate::input::Modules;
 use crate::parallel;
 use crate::plan::{Job, Plan};
-use crate::report::{JobReport, Recorder, Report, Usage};
+use crate::report::{JobReport, Report, Usage};
 
 /// A run of a farm: the jobs of one plan.
 ///

@@ -1,7 +1,6 @@
 //! What happened: the cost of every job, once recorded and told in several ways.
 
 mod profile;
-mod recorder;
 mod usage;
 
 use std::cmp::Ordering;
@@ -10,7 +9,6 @@ use std::num::NonZero;
 use std::time::{Duration, SystemTime};
 
 pub use profile::PROFILE_VERSION;
-pub use recorder::Recorder;
 pub use usage::Usage;
 
 use crate::backend::{JobDone, JobError};
@@ -70,6 +68,21 @@ pub struct Report {
 pub type Named<'a> = (usize, &'a str, &'a JobReport);
 
 impl Report {
+    /// Of a run of `plan` in which nothing has happened yet.
+    pub(crate) fn of_nothing(plan: &Plan) -> Self {
+        Self {
+            jobs: vec![None; plan.jobs.len()],
+            started: SystemTime::UNIX_EPOCH,
+            wall: Duration::ZERO,
+            usage: Usage::default(),
+            threads: NonZero::<usize>::MIN,
+            cancelled: false,
+            not_remembered: None,
+            modules: plan.jobs.iter().map(|job| job.module.clone()).collect(),
+            outputs: plan.jobs.iter().map(|job| job.output.display().to_string()).collect(),
+        }
+    }
+
     /// The jobs that ran, in plan order.
     pub fn ran(&self) -> impl Iterator<Item = Named<'_>> {
         self.jobs
