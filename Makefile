@@ -98,10 +98,11 @@ test-growth: setup
 parity: setup
 	$(CARGO) test --release --test parity -- --full
 
-# SEED=7 is the first seed, and the only one unless there is a COUNT. What differs is left in target/differential.
+# SEED=7 is the first seed, and the only one unless there is a COUNT. LINKS=1 makes one link of each program instead of
+# four. What differs is left in target/differential.
 differential: setup
 	$(CARGO) test --release --test differential -- $(if $(SEED),--seed $(SEED),--seed 0) \
-		--count $(or $(COUNT),$(if $(SEED),1,20000))
+		--count $(or $(COUNT),$(if $(SEED),1,20000)) $(if $(LINKS),--links $(LINKS))
 
 # What `make test` does with 256 inputs for each property. SEED=NUMBER repeats a comparison with LLVM.
 fuzz: setup
@@ -122,6 +123,7 @@ fmt:
 
 lint: setup
 	$(CARGO) fmt --all --check
+	$(CARGO) check --release --no-default-features --lib
 	$(CARGO) clippy --workspace --all-targets --release -- -D warnings
 
 docs: setup

@@ -44,6 +44,8 @@
 
 pub mod backend;
 pub mod cache;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
 pub mod config;
 pub mod farm;
@@ -62,3 +64,5 @@ pub mod report;
 pub mod toolchain;
 pub mod trust;
 pub mod verify;
+
+pub use llvm_build::contain_crashes;

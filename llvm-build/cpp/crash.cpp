@@ -1,4 +1,4 @@
-// What becomes of a signal that ends programs.
+// What becomes of a signal that ends programs, in a process that asks for it.
 //
 // LLVM has two handlers of its own. That of `CrashRecoveryContext` runs on the stack that may be full. That of
 // `sys::RemoveFileOnSignal`, which comes into being when lld or clang's actions create an output, would remove the
@@ -13,6 +13,8 @@
 #include "llvm-build/src/bridge.rs.h"
 #include "rescue.h"
 
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/CrashRecoveryContext.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/PrettyStackTrace.h"
@@ -143,8 +145,13 @@ static std::string Symbolizer;
 
 static sem_t Crashed, ClearedUp;
 static std::atomic<bool> IsWatched{false};
+static std::atomic<bool> Contains{false};
+
+bool contains_crashes() { return Contains; }
 
 void useSignalStack() {
+  if (!Contains)
+    return;
   static thread_local const Stacks Ones;
   Own = &Ones;
 }
@@ -237,20 +244,45 @@ static void handle(int Signal) {
   sigaction(Signal, &Ours, nullptr);
 }
 
-void handleCrashes() {
+// What the process does about signals, put back when this is gone.
+class KeptActions {
+public:
+  explicit KeptActions(ArrayRef<int> Signals) : Signals(Signals), Actions(Signals.size()) {
+    for (size_t I = 0; I < Signals.size(); ++I)
+      sigaction(Signals[I], nullptr, &Actions[I]);
+  }
+  ~KeptActions() {
+    for (size_t I = 0; I < Signals.size(); ++I)
+      sigaction(Signals[I], &Actions[I], nullptr);
+  }
+  KeptActions(const KeptActions &) = delete;
+  KeptActions &operator=(const KeptActions &) = delete;
+
+private:
+  ArrayRef<int> Signals;
+  SmallVector<struct sigaction> Actions;
+};
+
+void enableGuardedCalls() {
   static std::once_flag Once;
   std::call_once(Once, [] {
-    constexpr size_t Others = std::size(Foreign), All = Others + std::size(Orders);
-    struct sigaction Before[All];
-    for (size_t I = 0; I < All; ++I)
-      sigaction(I < Others ? Foreign[I] : Orders[I - Others], nullptr, &Before[I]);
-    // Each installs its handlers once, so these places are ours from now on.
+    // LLVM can leave a call only where it has handlers for faults, or believes so.
+    KeptActions Kept(Faults);
     CrashRecoveryContext::Enable();
-    EnablePrettyStackTrace();
-    static const std::string Program = sys::fs::getMainExecutable(nullptr, nullptr);
-    sys::PrintStackTraceOnErrorSignal(Program);
-    for (size_t I = 0; I < All; ++I)
-      sigaction(I < Others ? Foreign[I] : Orders[I - Others], &Before[I], nullptr);
+  });
+}
+
+void contain_crashes() {
+  static std::once_flag Once;
+  std::call_once(Once, [] {
+    enableGuardedCalls();
+    {
+      // Each installs its handlers once, so these places are ours from now on.
+      KeptActions KeptForeign(Foreign), KeptOrders(Orders);
+      EnablePrettyStackTrace();
+      static const std::string Program = sys::fs::getMainExecutable(nullptr, nullptr);
+      sys::PrintStackTraceOnErrorSignal(Program);
+    }
     for (int Signal : Faults)
       handle(Signal);
     for (int Signal : Orders)
@@ -258,12 +290,13 @@ void handleCrashes() {
     Symbolizer = ref(llvm_programs()).str() + "/llvm-symbolizer";
     sem_init(&Crashed, 0, 0);
     sem_init(&ClearedUp, 0, 0);
+    Contains = true;
     useSignalStack();
   });
 }
 
 void describe_program(rust::Slice<const Argument> Args, rust::Str Advice) {
-  handleCrashes();
+  contain_crashes();
   for (const Argument &Arg : Args)
     Arguments.emplace_back(reinterpret_cast<const char *>(Arg.bytes.data()), Arg.bytes.size());
   for (const std::string &Arg : Arguments)

@@ -10,11 +10,16 @@ namespace thinfarm {
 
 struct Argument;
 
-// Takes over these signals from LLVM. In a guarded call (guard.h) they end that call. Anywhere else they end the
-// process, which says what ld.lld says. Idempotent.
-void handleCrashes();
+// Lets a guarded call (guard.h) be left. No signal has another handler than before. Idempotent.
+void enableGuardedCalls();
 
-// Gives this thread a stack for its signal handlers, so that an overflow of its own one can be told of.
+// Takes over these signals. In a guarded call they end that call. Anywhere else they end the process, which says what
+// ld.lld says. Idempotent.
+void contain_crashes();
+bool contains_crashes();
+
+// Gives this thread a stack for its signal handlers, if crashes are contained, so that an overflow of its own one can be
+// told of.
 void useSignalStack();
 
 // What ended the last guarded call of this thread.

@@ -1,4 +1,4 @@
-// Process-wide state of LLVM: targets, crash handlers, options.
+// Process-wide state of LLVM: targets, options, and calls that its fatal errors end.
 
 #include "bridge.h"
 #include "crash.h"
@@ -53,7 +53,7 @@ void initialize() {
     InitializeAllAsmParsers();
     // Otherwise jobs would register them, one waiting for another.
     initializeCodeGen(*PassRegistry::getPassRegistry());
-    handleCrashes();
+    enableGuardedCalls();
     install_fatal_error_handler(onFatalError);
   });
 }

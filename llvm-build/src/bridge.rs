@@ -538,6 +538,8 @@ pub(crate) mod ffi {
         /// Registers every target and the crash handlers; idempotent.
         fn initialize();
         /// What a crash tells besides what LLVM knows: the arguments of this program, and advice.
+        fn contain_crashes();
+        fn contains_crashes() -> bool;
         fn describe_program(args: &[Argument], advice: &str);
         /// Returns when a crash is about to end the process, which waits for `crash_is_cleared_up`.
         fn wait_for_crash();

@@ -6,8 +6,15 @@ use std::{io, thread};
 use crate::bridge::ffi;
 use crate::lld::arguments;
 
+/// Installs handlers of SIGSEGV, SIGABRT and their like, so that a crash of LLVM ends the job it was at, with an error,
+/// instead of the process. Nothing else installs any: without this a fatal error that LLVM reports is its job's error,
+/// and a fault ends the process. Idempotent, and for good.
+pub fn contain_crashes() {
+    ffi::contain_crashes();
+}
+
 /// Says what a crash of this process tells before the process ends: its arguments, `args`, and after LLVM's words to
-/// whom it is to be reported, `advice`. Handles crashes from then on. To be called once, by the main thread, before
+/// whom it is to be reported, `advice`. Contains crashes from then on ([`contain_crashes`]). To be called once, by the main thread, before
 /// there are others.
 pub fn describe_program(args: &[OsString], advice: &str) {
     ffi::describe_program(&arguments(args), advice);

@@ -41,7 +41,7 @@ pub use command::{
     BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, RanIn, backend_flags, clang_options, drive,
     option_groups, parse_cc1,
 };
-pub use crash::{clear_up_after_crash, describe_program, remove_files_of_llvm};
+pub use crash::{clear_up_after_crash, contain_crashes, describe_program, remove_files_of_llvm};
 pub use heap::ThreadPeak;
 pub use jobserver::inherited_jobserver;
 pub use lld::{

@@ -25,8 +25,8 @@ pub fn executed_path() -> PathBuf {
 /// The LLVM release this crate binds.
 pub const LLVM_MAJOR: u32 = 22;
 
-/// Registers every target of the linked LLVM and installs its crash handlers. Idempotent, cheap
-/// after the first call; every entry point of this crate that needs it calls it.
+/// Registers every target of the linked LLVM, and has its fatal errors end the call instead of the process. Idempotent,
+/// cheap after the first call; every entry point of this crate that needs it calls it.
 pub fn initialize() {
     ffi::initialize();
 }

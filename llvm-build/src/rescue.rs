@@ -46,10 +46,10 @@ pub fn has_crashed() -> bool {
 
 /// Looks at the jobs once LLVM has crashed, on a thread of its own. It is to be there before the first job, where threads
 /// are not scarce: nobody else could start it when the only job crashes and does not come out of that. Idempotent; the
-/// first job after a crash starts it at the latest.
+/// first job after a crash starts it at the latest. Where crashes are not contained there is nothing to look for.
 pub fn watch_jobs() {
     static IS_WATCHED: AtomicBool = AtomicBool::new(false);
-    if IS_WATCHED.swap(true, Ordering::AcqRel) {
+    if !ffi::contains_crashes() || IS_WATCHED.swap(true, Ordering::AcqRel) {
         return;
     }
     let watching = thread::Builder::new().name("watchdog".to_owned()).spawn(|| {

@@ -1,6 +1,7 @@
 //! How many jobs run at once: `-j`, the jobserver of a `make` that runs this program, and the other thinfarm
 //! processes of the machine.
 
+use std::env;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -112,7 +113,10 @@ impl ShareArgs {
     /// The machine's share, or `None` if there shall be none.
     pub(super) fn open(&self) -> Result<Option<MachineShare>, ShareError> {
         match self.machine_share.as_ref().unwrap_or(&Sharing::Auto) {
-            Sharing::Auto => MachineShare::of_user(self.memory_limit).map(Some),
+            Sharing::Auto => {
+                let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+                MachineShare::of_user(runtime, &env::temp_dir(), self.memory_limit).map(Some)
+            }
             Sharing::At(directory) => {
                 MachineShare::at(directory, self.memory_limit, &trust::of_process()).map(Some)
             }

@@ -130,7 +130,7 @@ impl Linker {
             farm = farm.no_threads();
             args.lld.extend(ONE_THREAD.map(OsString::from));
         }
-        let directory = Directory::of_link(&args.output());
+        let directory = Directory::of_link(&args.output(), &env::temp_dir());
         let (watched, temporaries) = (farm.clone(), directory.clone());
         let clear_up = move || {
             watched.abandon();

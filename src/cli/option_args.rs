@@ -1,5 +1,6 @@
 //! The arguments that say where options come from, the same for every subcommand that compiles.
 
+use std::env;
 use std::path::PathBuf;
 use std::sync::Once;
 
@@ -103,6 +104,7 @@ impl SourceArgs {
             MissingOptions::Error => MissingOptions::Error,
             MissingOptions::Warn | MissingOptions::Ignore => MissingOptions::Warn,
         });
+        let sources = sources.with_ninja(env::var_os("NINJA"));
         let sources = sources.with(names, asked.unwrap_or(default)).map_err(|error| error.to_string())?;
         let sources = sources.with_missing_inputs(of_inputs);
         Ok(sources.with_rules(config.rules))

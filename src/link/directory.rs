@@ -1,7 +1,6 @@
 //! Where a link has files that lld would not have: as a rule it has none.
 
 use std::collections::hash_map::RandomState;
-use std::env;
 use std::fs;
 use std::hash::{BuildHasher, Hasher};
 use std::path::{self, Path, PathBuf};
@@ -21,10 +20,9 @@ struct Shared {
 }
 
 impl Directory {
-    /// That of the link that writes `output`: in the directory of temporary files, or beside the output if there is
-    /// no room in that.
-    pub fn of_link(output: &Path) -> Self {
-        Self::in_one_of([env::temp_dir(), beside(output)])
+    /// That of the link that writes `output`: in `temporary`, or beside the output if there is no room in that.
+    pub fn of_link(output: &Path, temporary: &Path) -> Self {
+        Self::in_one_of([temporary.to_owned(), beside(output)])
     }
 
     fn in_one_of(places: [PathBuf; 2]) -> Self {

@@ -1,6 +1,7 @@
 //! Where the options of each file come from: sources asked in order, rules, and what is given for all.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -61,6 +62,8 @@ impl Source {
 #[derive(Debug)]
 pub struct Sources {
     sources: Vec<Source>,
+    /// What is run as ninja, if not the one on PATH.
+    ninja: Option<OsString>,
     /// For modules that no source knows.
     given: Arc<[String]>,
     /// That of a link says more for them, and something for all.
@@ -102,6 +105,7 @@ impl Sources {
     pub fn defaults(flags: impl Into<Arc<[String]>>, giver: &'static str) -> Self {
         Self {
             sources: Vec::new(),
+            ninja: None,
             given: flags.into(),
             link: None,
             giver,
@@ -120,6 +124,12 @@ impl Sources {
         }
     }
 
+    /// Runs `program` as ninja where that is a source, instead of the ninja on PATH. To be said before [`Sources::with`].
+    #[must_use]
+    pub fn with_ninja(self, program: Option<OsString>) -> Self {
+        Self { ninja: program, ..self }
+    }
+
     /// Asks these sources first, in this order.
     ///
     /// # Errors
@@ -132,9 +142,10 @@ impl Sources {
                     Source::CompileCommands(CompileCommands::find(path.as_deref())?)
                 }
                 SourceName::Recorded => Source::Recorded,
-                SourceName::Ninja(directory) => {
-                    Source::CompileCommands(source::ninja::compile_commands(directory.as_deref())?)
-                }
+                SourceName::Ninja(directory) => Source::CompileCommands(source::ninja::compile_commands(
+                    self.ninja.as_deref(),
+                    directory.as_deref(),
+                )?),
                 SourceName::Rust => Source::Rust,
             });
         }

@@ -5,8 +5,8 @@
 //! `programs.rs` links the command lines of zstd, Lua and SQLite.
 //!
 //! `cargo test --test differential` runs all of them, with a few hundred random links. `cargo test --test differential --
-//! --seed 7` repeats the program of one seed, `--count 2000` goes on to 1,999 seeds more. An argument picks the tests
-//! whose names hold it. `THINFARM` names another binary to test.
+//! --seed 7` repeats the program of one seed, `--count 2000` goes on to 1,999 seeds more, `--links 1` leaves it at the first
+//! of a program's four links. An argument picks the tests whose names hold it. `THINFARM` names another binary to test.
 
 mod link;
 mod linkers;
@@ -94,9 +94,9 @@ fn main() -> ExitCode {
 fn run() -> Result<ExitCode> {
     let (asked, rest) = Asked::take(env::args())?;
     let suite = Arc::new(suite()?);
-    if let Some(Asked { first, count }) = asked {
+    if let Some(Asked { first, count, links }) = asked {
         println!("seeds {first} to {}", first + count - 1);
-        let failures = seeds::many(&suite, first, count, default_jobs());
+        let failures = seeds::many(&suite, first, count, links, default_jobs());
         println!("{failures} of {count} programs differ; {}", suite.tally);
         return Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
@@ -112,17 +112,20 @@ fn run() -> Result<ExitCode> {
 struct Asked {
     first: u64,
     count: u64,
+    /// Of each program.
+    links: usize,
 }
 
 impl Asked {
-    /// Takes `--seed N` and `--count N` out of `words`.
+    /// Takes `--seed N`, `--count N` and `--links N` out of `words`.
     fn take(words: impl Iterator<Item = String>) -> Result<(Option<Asked>, Vec<String>)> {
-        let (mut seed, mut count, mut rest) = (None, None, Vec::new());
+        let (mut seed, mut count, mut links, mut rest) = (None, None, None, Vec::new());
         let mut words = words;
         while let Some(word) = words.next() {
             let place = match &*word {
                 "--seed" => &mut seed,
                 "--count" => &mut count,
+                "--links" => &mut links,
                 _ => {
                     rest.push(word);
                     continue;
@@ -131,8 +134,11 @@ impl Asked {
             let number = words.next().with_context(|| format!("{word} needs a number"))?;
             *place = Some(number.parse().with_context(|| format!("{word} {number} is no number"))?);
         }
-        let asked = (seed.is_some() || count.is_some())
-            .then(|| Asked { first: seed.unwrap_or(0), count: count.unwrap_or(1) });
+        let asked = (seed.is_some() || count.is_some()).then(|| Asked {
+            first: seed.unwrap_or(0),
+            count: count.unwrap_or(1),
+            links: links.map_or(usize::MAX, |links: u64| links as usize),
+        });
         Ok((asked, rest))
     }
 }
@@ -165,12 +171,13 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         let of_part = part * SEEDS_PER_PART..(part + 1) * SEEDS_PER_PART;
         let name = format!("random: seeds {} to {}", of_part.start, of_part.end - 1);
         trials.push(trial(suite, name, move |suite| {
-            of_part.into_iter().try_for_each(|seed| seeds::check(suite, seed))
+            of_part.into_iter().try_for_each(|seed| seeds::check(suite, seed, usize::MAX))
         }));
     }
     for seed in seeds::kept() {
-        trials
-            .push(trial(suite, format!("random: kept seed {seed}"), move |suite| seeds::check(suite, seed)));
+        trials.push(trial(suite, format!("random: kept seed {seed}"), move |suite| {
+            seeds::check(suite, seed, usize::MAX)
+        }));
     }
     trials
 }

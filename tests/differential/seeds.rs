@@ -23,16 +23,16 @@ pub fn kept() -> impl Iterator<Item = u64> {
     lines.filter(|line| !line.is_empty()).map(|line| line.parse().expect("seeds.txt has a number first"))
 }
 
-/// The program of `seed` by both linkers.
+/// The program of `seed` by both linkers, in no more than `count` links.
 ///
 /// # Errors
 /// They differ. The directory that the error names has the program, and the smallest that still differs.
-pub fn check(suite: &Suite, seed: u64) -> Result<()> {
+pub fn check(suite: &Suite, seed: u64, count: usize) -> Result<()> {
     let (program, links) = random::case(seed);
     let dir = fresh(&format!("seed-{seed}"))?;
     let built = program.build(&suite.linkers.tools, &dir);
     let commands = built.with_context(|| format!("the program of seed {seed} does not compile"))?;
-    for link in &links {
+    for link in links.iter().take(count) {
         let Err(difference) = compare(suite, &dir, &program, link) else { continue };
         write_script(suite, &dir, &program, link, &commands)?;
         let small = smallest(suite, &dir.join("smallest"), &program, link, &difference)?;
@@ -122,7 +122,7 @@ fn write_script(
 }
 
 /// Runs `count` seeds from `first` on, `threads` at a time, and prints each failure. Returns how many there were.
-pub fn many(suite: &Suite, first: u64, count: u64, threads: usize) -> usize {
+pub fn many(suite: &Suite, first: u64, count: u64, links: usize, threads: usize) -> usize {
     let next = AtomicU64::new(first);
     let failures = AtomicU64::new(0);
     thread::scope(|scope| {
@@ -133,7 +133,7 @@ pub fn many(suite: &Suite, first: u64, count: u64, threads: usize) -> usize {
                     if seed >= first + count {
                         return;
                     }
-                    if let Err(error) = check(suite, seed) {
+                    if let Err(error) = check(suite, seed, links) {
                         failures.fetch_add(1, Ordering::Relaxed);
                         println!("{error:#}\n");
                     }

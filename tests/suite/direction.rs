@@ -5,23 +5,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders of the library, and what each uses. Each stands below all that it uses, so there are no circles.
-const USES: [(&str, &[&str]); 17] = [
+const USES: [(&str, &[&str]); 18] = [
     ("memo", &[]),
     ("parallel", &[]),
     ("toolchain", &[]),
     ("output", &[]),
-    ("config", &[]),
+    ("trust", &[]),
+    ("config", &["trust"]),
     ("input", &["memo"]),
     ("options", &["config", "input"]),
     ("plan", &["input", "options", "output"]),
     ("fingerprint", &["input", "memo", "plan"]),
     ("backend", &["input", "options", "output", "plan"]),
-    ("cache", &["backend", "fingerprint", "input", "memo", "output", "plan"]),
+    ("cache", &["backend", "fingerprint", "input", "memo", "output", "plan", "trust"]),
     ("report", &["backend", "cache", "plan"]),
     ("incremental", &["backend", "fingerprint", "output", "parallel", "plan", "report"]),
     ("verify", &["backend", "input", "output", "parallel", "plan", "toolchain"]),
-    ("farm", &["backend", "cache", "input", "output", "parallel", "plan", "report"]),
-    ("link", &["backend", "cache", "farm", "input", "options", "output", "plan", "report", "toolchain"]),
+    ("farm", &["backend", "cache", "input", "output", "parallel", "plan", "report", "trust"]),
+    (
+        "link",
+        &["backend", "cache", "farm", "input", "options", "output", "plan", "report", "toolchain", "trust"],
+    ),
     // The program's front door. Nothing of the library knows it.
     (
         "cli",
@@ -37,6 +41,7 @@ const USES: [(&str, &[&str]); 17] = [
             "plan",
             "report",
             "toolchain",
+            "trust",
             "verify",
         ],
     ),

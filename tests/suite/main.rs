@@ -21,6 +21,7 @@ mod distributed;
 mod dtlto;
 mod dtlto_errors;
 mod dtlto_inputs;
+mod embedder;
 mod explain;
 mod fixture;
 mod growth;

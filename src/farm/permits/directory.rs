@@ -1,9 +1,9 @@
 //! Where the thinfarm processes of a user meet: a directory that nobody else can write to.
 
 use std::fs::{self, DirBuilder};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::{env, io};
 
 use nix::unistd::{Uid, geteuid};
 
@@ -30,18 +30,17 @@ pub enum ShareError {
     },
 }
 
-/// The directory of this user: below `$XDG_RUNTIME_DIR` if that is this user's, else in the directory of
-/// temporary files.
-pub(super) fn of_user() -> Result<PathBuf, ShareError> {
+/// The directory of this user: below `runtime` if that is this user's, else below `temporary`.
+pub(super) fn of_user(runtime: Option<PathBuf>, temporary: &Path) -> Result<PathBuf, ShareError> {
     let user = geteuid();
-    let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|runtime| {
+    let runtime = runtime.filter(|runtime| {
         // After `sudo` it may still be another user's, who could not enter what this one creates there.
         runtime.is_absolute() && fs::metadata(runtime).is_ok_and(|found| found.uid() == user.as_raw())
     });
     let in_runtime = runtime.map(|runtime| private(runtime.join("thinfarm"), user));
     match in_runtime {
         Some(Ok(directory)) => Ok(directory),
-        _ => private(env::temp_dir().join(format!("thinfarm-{user}")), user),
+        _ => private(temporary.join(format!("thinfarm-{user}")), user),
     }
 }
 

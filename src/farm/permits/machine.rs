@@ -93,14 +93,18 @@ const SLICE: Duration = Duration::from_millis(10);
 const LOOK_ANYWAY: Duration = Duration::from_millis(50);
 
 impl MachineShare {
-    /// With all other processes of this user, who meet in `$XDG_RUNTIME_DIR/thinfarm`, or else in a directory
-    /// `thinfarm-UID` for temporary files. The memory budget is `memory` bytes; if none is given, four fifths
+    /// With all other processes of this user, who meet in `thinfarm` below `runtime` if that is a directory of this
+    /// user's (`$XDG_RUNTIME_DIR`), or else in `thinfarm-UID` below `temporary`. The memory budget is `memory` bytes; if none is given, four fifths
     /// of what this process may use and nobody else does at the moment.
     ///
     /// # Errors
     /// There can be no such directory, or others may write to it.
-    pub fn of_user(memory: Option<u64>) -> Result<Self, ShareError> {
-        Self::open(directory::of_user()?, available_cores(), memory, SLICE)
+    pub fn of_user(
+        runtime: Option<PathBuf>,
+        temporary: &Path,
+        memory: Option<u64>,
+    ) -> Result<Self, ShareError> {
+        Self::open(directory::of_user(runtime, temporary)?, available_cores(), memory, SLICE)
     }
 
     /// As [`MachineShare::of_user`], with those processes that were given the same `directory` and may write to the

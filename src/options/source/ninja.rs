@@ -1,17 +1,20 @@
 //! The `ninja` source: the commands that ninja itself has for a build directory.
 
-use std::env;
+use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use super::{CompileCommands, SourceError};
 
-/// The commands of the build in `directory`, by default the working directory.
+/// The commands of the build in `directory`, by default the working directory, from `program` or from the ninja on PATH.
 ///
 /// # Errors
 /// There is no ninja, it knows no build there, or its answer is no compilation database.
-pub fn compile_commands(directory: Option<&Path>) -> Result<CompileCommands, SourceError> {
+pub fn compile_commands(
+    program: Option<&OsStr>,
+    directory: Option<&Path>,
+) -> Result<CompileCommands, SourceError> {
     let directory = directory.unwrap_or(Path::new("."));
     if !directory.join("build.ninja").exists() {
         return Err(SourceError::Ninja(format!(
@@ -19,7 +22,7 @@ pub fn compile_commands(directory: Option<&Path>) -> Result<CompileCommands, Sou
             directory.join("build.ninja").display()
         )));
     }
-    let output = run(directory)?;
+    let output = run(program, directory)?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(SourceError::Ninja(format!("in {}: {}", directory.display(), said.trim_end())));
@@ -28,11 +31,10 @@ pub fn compile_commands(directory: Option<&Path>) -> Result<CompileCommands, Sou
     CompileCommands::parse(&output.stdout, name, directory)
 }
 
-/// `$NINJA`, or the first of its usual names that is there.
-fn run(directory: &Path) -> Result<Output, SourceError> {
-    let named = env::var_os("NINJA");
-    let names = match &named {
-        Some(name) => vec![name.as_os_str()],
+/// `program`, or else the first of ninja's usual names that is there.
+fn run(program: Option<&OsStr>, directory: &Path) -> Result<Output, SourceError> {
+    let names = match program {
+        Some(name) => vec![name],
         None => vec!["ninja".as_ref(), "ninja-build".as_ref()],
     };
     for name in names {
@@ -43,5 +45,7 @@ fn run(directory: &Path) -> Result<Output, SourceError> {
             Ok(output) => return Ok(output),
         }
     }
-    Err(SourceError::Ninja("it is not installed, or not on PATH; NINJA names it".to_owned()))
+    Err(SourceError::Ninja(
+        "it is not installed, or not on PATH; the variable NINJA names another".to_owned(),
+    ))
 }
