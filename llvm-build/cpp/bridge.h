@@ -29,7 +29,7 @@ struct ExpandedArguments;
 struct Imports;
 struct IndexMeaning;
 struct JobFiles;
-struct LinkBackends;
+struct LinkCallbacks;
 struct StageListener;
 struct ModuleFacts;
 struct ModuleRecord;
@@ -120,7 +120,7 @@ rust::String check_pruning_policy(rust::Str Policy);
 rust::String prune_cache(rust::Slice<const uint8_t> Directory, rust::Str Policy, bool &Pruned);
 
 ExpandedArguments expand_response_files(rust::Slice<const Argument> Args);
-bool link(rust::Slice<const Argument> Args, bool MayLend, LinkBackends &Backends);
+bool link(rust::Slice<const Argument> Args, bool MayLend, LinkCallbacks &Callee);
 rust::Vec<CodegenWord> codegen_words(rust::Slice<const rust::String> Words);
 bool ends_process(Severity Kind);
 void say_as_lld(Severity Kind, rust::Str Text);

@@ -18,8 +18,6 @@ using namespace llvm;
 
 namespace thinfarm {
 
-static rust::String text(StringRef Text) { return rust::String::lossy(Text.data(), Text.size()); }
-
 static void readTargetOptions(const TargetOptions &T, CodegenOptions &O) {
   O.thread_model = text(word(ThreadModels, T.ThreadModel));
   if (T.FloatABIType != FloatABI::Default)

@@ -40,7 +40,7 @@ LLD_HAS_DRIVER(elf)
 namespace thinfarm {
 
 // One link at a time: lld's state belongs to the process, too.
-static LinkBackends *Callbacks = nullptr;
+static LinkCallbacks *Callbacks = nullptr;
 static const lto::Config *Running = nullptr;
 // Where its objects are, for an end that LLVM decides on: a hook of --save-temps that cannot write
 // calls `exit`.
@@ -100,26 +100,26 @@ static LinkConfig facts(const lto::Config &C, const ModuleSummaryIndex &Index,
                         ThreadPoolStrategy Parallelism, const FileCache &Cache) {
   LinkConfig F;
   F.codegen = optionsOfLink(C);
-  F.dwo_directory = rust::String::lossy(C.DwoDir);
+  F.dwo_directory = text(C.DwoDir);
   F.threads = Parallelism.ThreadsRequested;
-  F.cache_directory = rust::String::lossy(Cache.getCacheDirectoryPath());
-  F.not_cacheable = rust::String::lossy(notCacheable(C).str());
+  F.cache_directory = text(Cache.getCacheDirectoryPath());
+  F.not_cacheable = text(notCacheable(C).str());
   F.fatal_warnings = lld::errorHandler().fatalWarnings;
   F.no_warnings = lld::errorHandler().suppressWarnings;
   StringRef Option = onlyOwnBackends(C);
   std::string NotText = pathThatIsNotText(Index);
-  F.only_own_backends = rust::String::lossy(Option.empty() ? NotText : Option.str());
+  F.only_own_backends = text(Option.empty() ? NotText : Option.str());
   if (NotText.empty())
     for (const auto &Module : Index.modulePaths())
-      F.modules.push_back(rust::String::lossy(Module.getKey().str()));
+      F.modules.push_back(text(Module.getKey().str()));
   return F;
 }
 
 namespace {
 
-class FarmBackends : public lto::ThinBackendProc {
+class FarmBackendProc : public lto::ThinBackendProc {
 public:
-  FarmBackends(const lto::Config &Conf, ModuleSummaryIndex &CombinedIndex,
+  FarmBackendProc(const lto::Config &Conf, ModuleSummaryIndex &CombinedIndex,
                const DenseMap<StringRef, GVSummaryMapTy> &Defined, lto::IndexWriteCallback OnWrite,
                bool EmitsIndexFiles, bool EmitsImportsFiles, ThreadPoolStrategy Parallelism,
                AddStreamFn AddStream, LinkBeginning Beginning)
@@ -131,7 +131,7 @@ public:
   }
 
   // lld has read the objects, or reports why there are none, which may end the process.
-  ~FarmBackends() override {
+  ~FarmBackendProc() override {
     Callbacks->finish();
     DirectoryInUse.clear();
   }
@@ -146,7 +146,7 @@ public:
     StringRef Id = BM.getModuleIdentifier();
     LinkJob Job;
     Job.task = Task;
-    Job.module = rust::String::lossy(Id.data(), Id.size());
+    Job.module = text(Id);
     Jobs.push_back(std::move(Job));
     Modules.push_back({Id, &ImportList});
     if (EmitsIndexFiles)
@@ -265,7 +265,7 @@ lto::ThinBackend farmBackend(ThreadPoolStrategy Parallelism, lto::IndexWriteCall
     if (Beginning.is_left_to_llvm)
       return Own(Conf, CombinedIndex, Defined, std::move(AddStream), std::move(Cache));
     Running = &Conf;
-    return std::make_unique<FarmBackends>(Conf, CombinedIndex, Defined, OnWrite, EmitsIndexFiles,
+    return std::make_unique<FarmBackendProc>(Conf, CombinedIndex, Defined, OnWrite, EmitsIndexFiles,
                                           EmitsImportsFiles, Parallelism, std::move(AddStream),
                                           std::move(Beginning));
   };
@@ -295,7 +295,7 @@ ExpandedArguments expand_response_files(rust::Slice<const Argument> Args) {
       Allocator, Windows ? cl::TokenizeWindowsCommandLine : cl::TokenizeGNUCommandLine);
   ExpandedArguments Result;
   if (Error E = Context.expandResponseFiles(Expanded)) {
-    Result.error = rust::String::lossy(toString(std::move(E)));
+    Result.error = text(toString(std::move(E)));
     return Result;
   }
   for (StringRef Text : Expanded) {
@@ -307,12 +307,12 @@ ExpandedArguments expand_response_files(rust::Slice<const Argument> Args) {
   return Result;
 }
 
-bool link(rust::Slice<const Argument> Args, bool MayLend, LinkBackends &Backends) {
+bool link(rust::Slice<const Argument> Args, bool MayLend, LinkCallbacks &Callee) {
   std::vector<std::string> Storage = arguments(Args);
   setLending(MayLend);
   if (MayLend)
     Storage.insert(Storage.begin() + 1, argumentForLending());
-  Callbacks = &Backends;
+  Callbacks = &Callee;
   rememberFlags();
   std::atexit([] {
     if (DirectoryInUse.empty())

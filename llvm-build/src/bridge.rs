@@ -1,8 +1,8 @@
 //! The declarations both sides of the bridge share; everything that crosses is plain data or an
 //! opaque handle, and errors are values (no C++ exception ever reaches Rust).
 
-use crate::backend::StageListener;
-use crate::lld::LinkBackends;
+use crate::compile::StageListener;
+use crate::lld::LinkCallbacks;
 use crate::mapped::Mapped;
 use crate::process::llvm_programs;
 
@@ -508,19 +508,19 @@ pub(crate) mod ffi {
         /// A stage begins; whether the job is to go on.
         fn reached(self: &mut StageListener<'_>, stage: Stage) -> bool;
 
-        /// Who makes native objects for a link.
-        type LinkBackends<'a>;
+        /// Who compiles the modules of a link.
+        type LinkCallbacks<'a>;
 
         /// The thin link begins.
-        fn begin(self: &mut LinkBackends<'_>, config: &LinkConfig) -> LinkBeginning;
+        fn begin(self: &mut LinkCallbacks<'_>, config: &LinkConfig) -> LinkBeginning;
         /// Makes the objects; returns why there are not all of them, or nothing.
         fn compile(
-            self: &mut LinkBackends<'_>,
+            self: &mut LinkCallbacks<'_>,
             jobs: &mut Vec<LinkJob>,
             objects: &mut Vec<LinkObject>,
         ) -> String;
         /// lld has the objects.
-        fn finish(self: &mut LinkBackends<'_>);
+        fn finish(self: &mut LinkCallbacks<'_>);
     }
 
     unsafe extern "C++" {
@@ -633,7 +633,7 @@ pub(crate) mod ffi {
         /// Says something in the form of lld, which is linking, and counts errors as its own.
         fn say_as_lld(severity: Severity, text: &str);
         /// Whether `ld.lld ARGS` succeeded; fatal errors of lld end the process.
-        fn link(args: &[Argument], may_lend: bool, backends: &mut LinkBackends<'_>) -> bool;
+        fn link(args: &[Argument], may_lend: bool, callbacks: &mut LinkCallbacks<'_>) -> bool;
         /// The first native object of the link that has ended with bitcode beside its machine code, by lld's name for
         /// it, or nothing.
         fn first_fat_object() -> String;

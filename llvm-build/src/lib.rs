@@ -8,11 +8,11 @@
 //! Nothing here has an opinion: which module, in which order, on which thread and what to do about
 //! a failure is decided by the caller.
 
-mod backend;
 mod bitcode;
 mod bridge;
 mod cache_pruning;
 mod command;
+mod compile;
 mod crash;
 mod heap;
 mod jobserver;
@@ -27,10 +27,6 @@ pub mod replaced;
 mod rescue;
 mod variants;
 
-pub use backend::{
-    Compiled, Failure, Settings as BackendSettings, StageListener, compile_with_clang_action,
-    compile_with_thin_backend,
-};
 pub use bitcode::{Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, index_meaning, is_native_object};
 pub use bridge::ffi::{
     ClangOption, CodegenOptions, CodegenWord, Imports, IndexMeaning, JobFiles, LinkConfig, LinkJob,
@@ -41,11 +37,15 @@ pub use command::{
     BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, RanIn, backend_flags, clang_options, drive,
     option_groups, parse_cc1,
 };
+pub use compile::{
+    Compiled, Failure, Settings as BackendSettings, StageListener, compile_with_clang_action,
+    compile_with_thin_backend,
+};
 pub use crash::{clear_up_after_crash, contain_crashes, describe_program, remove_files_of_llvm};
 pub use heap::ThreadPeak;
 pub use jobserver::inherited_jobserver;
 pub use lld::{
-    Backends, codegen_words, exit_as_lld, expand_response_files, first_fat_object, has_run_lto, link,
+    LinkCompiler, codegen_words, exit_as_lld, expand_response_files, first_fat_object, has_run_lto, link,
     say_as_lld,
 };
 pub use mapped::Mapped;

@@ -11,7 +11,7 @@ use crate::bridge::ffi::{
 };
 
 /// Makes the native objects of a ThinLTO link, in place of LLVM's own backends.
-pub trait Backends {
+pub trait LinkCompiler {
     /// The thin link is about to begin. Returns a directory that is removed should the process end early, or `None` if
     /// LLVM's own backends are to do the work.
     ///
@@ -34,15 +34,15 @@ pub trait Backends {
 }
 
 /// What the bridge calls.
-pub struct LinkBackends<'a>(&'a mut dyn Backends);
+pub struct LinkCallbacks<'a>(&'a mut dyn LinkCompiler);
 
-impl fmt::Debug for LinkBackends<'_> {
+impl fmt::Debug for LinkCallbacks<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LinkBackends")
+        f.write_str("LinkCallbacks")
     }
 }
 
-impl LinkBackends<'_> {
+impl LinkCallbacks<'_> {
     pub(crate) fn begin(&mut self, config: &LinkConfig) -> LinkBeginning {
         match as_error(|| self.0.begin(config)) {
             Ok(Some(directory)) => {
@@ -77,15 +77,15 @@ fn as_error<T>(call: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     })
 }
 
-/// Links as `ld.lld` does, `args` being the program's name and lld's arguments, with `backends` at work where
+/// Links as `ld.lld` does, `args` being the program's name and lld's arguments, with `compiler` at work where
 /// there is bitcode with ThinLTO summaries. Whether the link succeeded; lld has printed why not.
 ///
 /// `may_lend` if lld only reads the objects. It is given copies otherwise, which it can write to other files.
 ///
 /// lld is made to be run once by a process, and an error that it calls fatal ends it. Only one link at
 /// a time, and once.
-pub fn link(args: &[OsString], may_lend: bool, backends: &mut dyn Backends) -> bool {
-    ffi::link(&arguments(args), may_lend, &mut LinkBackends(backends))
+pub fn link(args: &[OsString], may_lend: bool, compiler: &mut dyn LinkCompiler) -> bool {
+    ffi::link(&arguments(args), may_lend, &mut LinkCallbacks(compiler))
 }
 
 /// The same arguments with `@FILE` replaced by what is in FILE, by lld's rules.
@@ -143,7 +143,7 @@ mod tests {
 
     struct Panicking;
 
-    impl Backends for Panicking {
+    impl LinkCompiler for Panicking {
         fn begin(&mut self, _: &LinkConfig) -> Result<Option<PathBuf>, String> {
             panic!("in the middle of lld")
         }
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn a_panic_fails_the_link() {
         let mut panicking = Panicking;
-        let mut backends = LinkBackends(&mut panicking);
+        let mut callbacks = LinkCallbacks(&mut panicking);
         let config = LinkConfig {
             codegen: parse_cc1(&Cc1::new(vec!["-cc1".to_owned()])).unwrap().options,
             dwo_directory: String::new(),
@@ -174,7 +174,7 @@ mod tests {
             only_own_backends: String::new(),
             modules: Vec::new(),
         };
-        assert!(backends.begin(&config).failure.contains("panic"));
-        assert!(backends.compile(&mut Vec::new(), &mut Vec::new()).contains("panic"));
+        assert!(callbacks.begin(&config).failure.contains("panic"));
+        assert!(callbacks.compile(&mut Vec::new(), &mut Vec::new()).contains("panic"));
     }
 }

@@ -98,7 +98,7 @@ impl Dtlto {
             telling::summary(&plan, &report, 0);
         }
         self.run.write_profile(&report)?;
-        let verified = verify(clang.as_ref(), report.made(&plan), farm.threads_without_leave())?;
+        let verified = verify(clang.as_ref(), report.made(&plan), farm.threads_without_permits())?;
         Ok(report.is_success() && verified)
     }
 

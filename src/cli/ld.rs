@@ -13,7 +13,9 @@ use super::progress::{ClearUp, Progress};
 use super::run_args::{RunArgs, verify};
 use super::{cache_args, print, signals, telling, trust};
 use crate::farm::{Farm, available_cores};
-use crate::link::{self, Arguments, Backends, Directory, Maker, Settings, Told, exit_as_lld, unused_bitcode};
+use crate::link::{
+    self, Arguments, Compiler, Directory, LinkEvent, Maker, Settings, exit_as_lld, unused_bitcode,
+};
 use crate::options::{Settled, SourceName, Sources, Tally};
 use crate::plan::Plan;
 use crate::report::Report;
@@ -74,10 +76,10 @@ pub(super) fn command() -> clap::Command {
 const JOBS: &str = "Jobs to run at once [default: as --thinlto-jobs or --threads say, else the cores this process \
      may use]";
 
-/// Threads of a link that are there beside those of lld, or of the farm: for signals, leave, and each worker.
+/// Threads of a link that are there beside those of lld, or of the farm: for signals, permits, and each worker.
 const THREADS_BESIDE: usize = 8;
 
-/// What lld is told where no thread can be started.
+/// What lld is given where no thread can be started.
 const ONE_THREAD: [&str; 2] = ["--threads=1", "--thinlto-jobs=1"];
 
 /// Whether this program is called as a linker.
@@ -155,12 +157,12 @@ impl Linker {
             left_to_lld: self.off,
         };
         let maker = Maker::of(args.output());
-        let mut backends = Backends::new(settings, args, |told| hearing.hear(told));
+        let mut compiler = Compiler::new(settings, args, |event| hearing.hear(event));
         if !is_alone {
             signals::watch(clear_up);
         }
-        let linked = link::run(NAME, args, &mut backends).map_err(|error| error.to_string())?;
-        drop(backends);
+        let linked = link::run(NAME, args, &mut compiler).map_err(|error| error.to_string())?;
+        drop(compiler);
         if linked {
             hearing.linked(args, &maker);
         }
@@ -183,7 +185,7 @@ fn modules_and(modules: usize, first: &str) -> String {
     }
 }
 
-/// Tells a person what the backends of a link do.
+/// Shows a person what happens in a link.
 struct Hearing<'a> {
     run: &'a RunArgs,
     clang: Option<Clang>,
@@ -196,7 +198,7 @@ struct Hearing<'a> {
 }
 
 impl Hearing<'_> {
-    /// What is left to be told and kept of a link that has its output.
+    /// What is left to be said and kept of a link that has its output.
     fn linked(&self, args: &Arguments, maker: &Maker) {
         maker.sign(self.modules, self.left_to_lld);
         if args.has_no_warnings() {
@@ -232,16 +234,16 @@ impl Hearing<'_> {
         }
     }
 
-    fn hear(&mut self, told: &Told<'_>) -> Result<(), String> {
-        match told {
-            Told::LeftToLlvm { reason, loses_options: true } => {
+    fn hear(&mut self, event: &LinkEvent<'_>) -> Result<(), String> {
+        match event {
+            LinkEvent::LeftToLlvm { reason, loses_options: true } => {
                 self.left_to_lld = true;
                 print::warning(&format_args!(
                     "lld's own backends compile this link, every file with the link's options, because of {reason}"
                 ));
             }
             // The link is lld's in every way, and only who asked for more than a link is to know.
-            Told::LeftToLlvm { reason, .. } => {
+            LinkEvent::LeftToLlvm { reason, .. } => {
                 self.left_to_lld = true;
                 let message = format!("lld's own backends compile this link, because of {reason}");
                 if self.run.asks_for_reports() {
@@ -250,21 +252,21 @@ impl Hearing<'_> {
                     print::note(&message);
                 }
             }
-            Told::NoCache(error) => cache_args::unusable(error),
-            Told::NotCached(reason) => {
+            LinkEvent::NoCache(error) => cache_args::unusable(error),
+            LinkEvent::NotCached(reason) => {
                 if self.run.verbose {
                     print::note(&format_args!("no object of this link is cached, because of {reason}"));
                 }
             }
-            Told::Settled(settled) => Self::settled(settled),
-            Told::Planned(plan, sources) => {
+            LinkEvent::Settled(settled) => Self::settled(settled),
+            LinkEvent::Planned(plan, sources) => {
                 warn_of_missing(sources, "--thinfarm-missing-options");
                 self.modules = plan.jobs.len();
                 let clear_up = self.clear_up.take().expect("a link plans its backends once");
                 self.progress = Some(Progress::of_link(plan.jobs.len(), self.run.verbose, clear_up));
             }
-            Told::Event(event) => self.progress.iter_mut().for_each(|progress| progress.hear(event)),
-            Told::Done(plan, report, farm) => self.done(plan, report, farm)?,
+            LinkEvent::Event(event) => self.progress.iter_mut().for_each(|progress| progress.hear(event)),
+            LinkEvent::Done(plan, report, farm) => self.done(plan, report, farm)?,
         }
         Ok(())
     }
@@ -276,7 +278,7 @@ impl Hearing<'_> {
             telling::summary(plan, report, 0);
         }
         self.run.write_profile(report)?;
-        let threads = farm.threads_without_leave().min(report.threads);
+        let threads = farm.threads_without_permits().min(report.threads);
         match verify(self.clang.as_ref(), report.made(plan), threads)? {
             true => Ok(()),
             false => Err("objects differ from clang's".to_owned()),

@@ -1,4 +1,4 @@
-//! The cache of objects in one run. What it has needs no leave to start, no memory and no worker, so all of it is
+//! The cache of objects in one run. What it has needs no permit to start, no memory and no worker, so all of it is
 //! written out before the first job begins.
 
 use std::time::{Duration, Instant};

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crossbeam_channel::Sender;
 
 use super::permits::{Jobserver, MachineShare};
-use super::queue::Queue;
+use super::schedule::Queue;
 use super::worker::Children;
 
 /// Cancels a run, from any thread and at any time, also before it begins. Clones are for the same run.

@@ -4,13 +4,9 @@
 mod cached;
 mod cancel;
 mod costs;
-mod event;
 mod panicking;
 mod permits;
 mod process;
-mod queue;
-mod recorder;
-mod replay;
 mod run;
 mod schedule;
 mod worker;
@@ -21,17 +17,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
+pub use crate::report::{Event, EventKind, Totals, Warning};
 pub use cancel::Canceller;
 pub use costs::{Costs, Prediction, predict_by_size};
-pub use event::{Event, EventKind, Totals, Warning};
 pub use llvm_build::Stage;
 pub use permits::{InUse, Jobserver, MachineShare, ShareError, default_memory_budget};
 pub use process::FarmError;
 pub(crate) use process::{Lent, lend_to_lld};
-pub use recorder::Recorder;
-pub use replay::{lower_bound, makespan};
 pub use run::Run;
-pub use schedule::{Next, Schedule};
+pub use schedule::{Next, Schedule, lower_bound, makespan};
 pub use worker::serve;
 use worker::{Children, Families};
 
@@ -164,9 +158,9 @@ impl Farm {
         self.machine.as_ref().and_then(MachineShare::problem)
     }
 
-    /// How many threads may work before and after the jobs, when there is no leave to ask for: one under a
+    /// How many threads may work before and after the jobs, when there is no permit to ask for: one under a
     /// jobserver, and no more than there are idle cores now in a machine that is shared.
-    pub fn threads_without_leave(&self) -> NonZero<usize> {
+    pub fn threads_without_permits(&self) -> NonZero<usize> {
         match (&self.jobserver, &self.machine) {
             (Some(_), _) => NonZero::<usize>::MIN,
             (None, Some(machine)) => self.threads.min(machine.idle_cores()),

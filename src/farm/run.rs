@@ -15,20 +15,18 @@ use tracing::{Level, Span, debug, debug_span, enabled, info_span};
 
 use super::cached::{Cached, look_for};
 use super::cancel::{Canceller, Running};
-use super::event::{Event, EventKind, Totals, Warning};
 use super::permits::Permits;
 use super::process::{self, Admission, FarmError};
-use super::queue::Queue;
-use super::recorder::Recorder;
-use super::schedule::Schedule;
+use super::schedule::{Queue, Schedule};
 use super::worker::Workers;
+use super::{Event, EventKind, Totals, Warning};
 use super::{Farm, Prediction, STACK_SIZE, costs, panicking, park};
 use crate::backend::{self, JobDone, JobError, Made};
 use crate::cache::{CacheUse, Lookup, Uncacheable};
 use crate::input::Modules;
 use crate::parallel;
 use crate::plan::{Job, Plan};
-use crate::report::{JobReport, Report, Usage};
+use crate::report::{JobReport, Recorder, Report, Usage};
 
 /// A run of a farm: the jobs of one plan.
 ///
@@ -112,7 +110,7 @@ impl<'a> Run<'a> {
         let is_wanted = |position| !cached.as_ref().is_some_and(|cached| cached.has(position));
         let wanted: Vec<usize> = (0..plan.jobs.len()).filter(|&position| is_wanted(position)).collect();
         let costs = farm.costs_of(plan);
-        let predictions = costs::predict(plan, is_wanted, costs.as_ref(), farm.threads_without_leave());
+        let predictions = costs::predict(plan, is_wanted, costs.as_ref(), farm.threads_without_permits());
         let seconds = wanted.iter().map(|&position| predictions[position].seconds).sum();
         let (jobs, budget) = (wanted.len(), farm.budget());
         let schedule = Schedule::of(wanted, &predictions, budget.unwrap_or(u64::MAX), threads.get());
@@ -213,7 +211,7 @@ impl<'a> Run<'a> {
             }
             (wanted, report)
         };
-        let threads = self.farm.threads_without_leave();
+        let threads = self.farm.threads_without_permits();
         let (sender, receiver) = unbounded();
         let found = thread::scope(|scope| {
             // One thread is this one, which tells then what it finds.

@@ -1,11 +1,11 @@
 //! Links with lld, in this process, and makes the native objects of its ThinLTO modules.
 //!
 //! lld does what it always does: it reads its command line, resolves symbols, and runs the thin link. Where it would
-//! run LLVM's backends it asks [`Backends`], which make a plan and give it to a farm, each file with its own
+//! run LLVM's backends it asks its [`Compiler`], which makes a plan and gives it to a farm, each file with its own
 //! options. Then lld goes on with the objects. A link without bitcode is lld and nothing else.
 
 mod arguments;
-mod backends;
+mod compiler;
 mod directory;
 mod fat_objects;
 mod maker;
@@ -13,7 +13,7 @@ mod threads;
 mod wishes;
 
 pub use arguments::Arguments;
-pub use backends::{Backends, Settings, Told};
+pub use compiler::{Compiler, LinkEvent, Settings};
 pub use directory::Directory;
 pub use fat_objects::unused_bitcode;
 pub use llvm_build::{exit_as_lld, say_as_lld};
@@ -27,19 +27,19 @@ use llvm_build::link;
 use crate::farm::{FarmError, lend_to_lld};
 
 /// Links as `ld.lld` does, with the arguments that are lld's. Messages of lld begin with `program`. Whether
-/// there is an output; lld, or `backends`, have said why not.
+/// there is an output; lld, or `compiler`, have said why not.
 ///
 /// lld links once in a process, and ends it after an error that it calls fatal. It sets LLVM's options anew when it
 /// begins; runs that others begin wait until it has.
 ///
 /// # Errors
 /// Jobs run in this process, or have run with other `-mllvm` options than the link has. lld was not started.
-pub fn run(program: &str, args: &Arguments, backends: &mut Backends<'_>) -> Result<bool, FarmError> {
+pub fn run(program: &str, args: &Arguments, compiler: &mut Compiler<'_>) -> Result<bool, FarmError> {
     let mut all = vec![OsString::from(program)];
     all.extend_from_slice(&args.lld);
-    backends.lent = Some(lend_to_lld(&args.llvm)?);
-    let linked = link(&all, !args.keeps_objects(), backends);
-    // Of a link that has asked for no backends.
-    backends.lent = None;
+    compiler.lent = Some(lend_to_lld(&args.llvm)?);
+    let linked = link(&all, !args.keeps_objects(), compiler);
+    // Of a link that has asked for no objects.
+    compiler.lent = None;
     Ok(linked)
 }

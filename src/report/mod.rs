@@ -1,6 +1,8 @@
-//! What happened: the cost of every job, once recorded and told in several ways.
+//! What happens in a run, and what happened: one stream of events, of which a report is made.
 
+mod event;
 mod profile;
+mod recorder;
 mod usage;
 
 use std::cmp::Ordering;
@@ -8,7 +10,9 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::time::{Duration, SystemTime};
 
+pub use event::{Event, EventKind, Totals, Warning};
 pub use profile::PROFILE_VERSION;
+pub use recorder::Recorder;
 pub use usage::Usage;
 
 use crate::backend::{JobDone, JobError};
@@ -20,7 +24,7 @@ use crate::plan::{Job, Plan};
 pub struct JobReport {
     /// Since the start of the run, how long the job waited for a worker.
     pub queued: Duration,
-    /// The part of that for which a worker waited with it for leave to start: of the jobserver, or of other
+    /// The part of that for which a worker waited with it for a permit to start: of the jobserver, or of other
     /// thinfarm processes.
     pub waited: Duration,
     /// From then to its end.

@@ -1,4 +1,4 @@
-//! `thinfarm backend` under `make -j`: as many jobs at once as make gives leave for, in both styles of its
+//! `thinfarm backend` under `make -j`: as many jobs at once as make permits, in both styles of its
 //! jobserver, and every token given back whatever ends the run.
 
 use std::fs::{self, File};
@@ -124,7 +124,7 @@ fn tokens_bound_the_jobs_and_are_given_back() {
     }
 }
 
-/// A thread that finds no job left to run must not wait for leave to run one.
+/// A thread that finds no job left to run must not wait for a token to run one.
 #[test]
 fn a_run_ends_though_no_token_comes() {
     let link = link_of_equals(5, 3);
@@ -193,7 +193,7 @@ fn a_fifo_is_a_jobserver_too() {
 }
 
 /// A pool of tokens that several ninjas take theirs from is told of in `MAKEFLAGS` too, without letters. Ninja
-/// runs its first command on the leave that it has itself.
+/// runs its first command without a token, as every process may.
 #[test]
 fn ninja_passes_a_pool_of_tokens_on() {
     let link = link_of_equals(5, 300);

@@ -62,7 +62,7 @@ pub fn succeeds(child: Child) -> Said {
 #[derive(Debug)]
 pub struct Ran {
     module: String,
-    /// When it asked for leave to start, seconds since 1970.
+    /// When it asked for a permit to start, seconds since 1970.
     asked: f64,
     start: f64,
     end: f64,
@@ -285,7 +285,7 @@ fn runs_stop_at_once() {
     assert!(!link.path(&out(1)).join(format!("short{NATIVE}")).exists());
 }
 
-/// A job that fails stops the run, also its workers that wait for leave.
+/// A job that fails stops the run, also its workers that wait for permits.
 #[test]
 fn a_run_that_fails_fast_ends() {
     let link = link_of_equals(6, 3);

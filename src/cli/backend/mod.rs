@@ -91,7 +91,7 @@ impl Backend {
         self.run.log.start();
         let cache = self.run.cache.open(&self.options.sources)?;
         let (farm, verbose) = (self.run.farm().cache(cache), self.run.verbose);
-        let threads = farm.threads_without_leave();
+        let threads = farm.threads_without_permits();
         let plan = self.plan()?;
         // Who asks for the names of all objects has them there.
         if self.objects.is_none() || verbose {
@@ -125,7 +125,7 @@ impl Backend {
         telling::summary(&split.stale, &report, split.up_to_date.len());
         self.run.write_profile(&report)?;
         let objects_made = report.made(&split.stale).chain(&split.up_to_date);
-        let verified = verify(clang.as_ref(), objects_made, farm.threads_without_leave())?;
+        let verified = verify(clang.as_ref(), objects_made, farm.threads_without_permits())?;
         let is_success = report.is_success() && verified;
         if let Some(objects) = objects {
             objects.finish(is_success)?;

@@ -1,6 +1,6 @@
 //! The jobserver of make or ninja, which bounds all that it runs.
 //!
-//! make gives every process it starts leave for one job without a token. Further jobs at the same time hold
+//! Every process that make starts may run one job without a token. Further jobs at the same time hold
 //! one each, from their start to their end. Tokens that are not given back are lost to make, so this process
 //! must not end with any, whatever ends it.
 
@@ -11,8 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use jobserver::{Acquired, Client, HelperThread};
 
 use crate::farm::park;
-use crate::farm::queue::Queue;
-use crate::farm::schedule::Next;
+use crate::farm::schedule::{Next, Queue};
 
 /// The jobserver of the `make` that started this process.
 #[derive(Clone)]
@@ -42,7 +41,7 @@ struct State {
     held: Vec<Acquired>,
     /// How many of them have no job.
     spare: usize,
-    /// Workers that wait for leave.
+    /// Workers that wait for one.
     waiting: usize,
     /// Tokens asked of the helper that have not come.
     requested: usize,
@@ -96,8 +95,8 @@ impl From<Client> for Jobserver {
 }
 
 impl State {
-    /// Leave to run a job, if there is any.
-    fn leave(&mut self) -> Option<Kind> {
+    /// What a job can run on now, if there is anything.
+    fn acquire(&mut self) -> Option<Kind> {
         if !self.tokenless_job {
             self.tokenless_job = true;
             Some(Kind::Tokenless)
@@ -148,11 +147,11 @@ impl Shared {
     }
 }
 
-/// Where the workers of one run ask for leave.
-pub(super) struct Permits<'a>(&'a Jobserver);
+/// Where the workers of one run ask for tokens.
+pub(super) struct Tokens<'a>(&'a Jobserver);
 
-/// Leave to run one job, until it is dropped.
-pub(super) struct Permit<'a>(&'a Shared, Kind);
+/// A token of the jobserver, or what make gives a process without one, for one job, until it is dropped.
+pub(super) struct Token<'a>(&'a Shared, Kind);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
@@ -160,7 +159,7 @@ enum Kind {
     Token,
 }
 
-impl<'a> Permits<'a> {
+impl<'a> Tokens<'a> {
     /// For one run, beside which there may be others. Where the thread that waits for tokens cannot be started, none
     /// comes: one job runs at a time.
     pub(super) fn of(jobserver: &'a Jobserver) -> Self {
@@ -178,9 +177,9 @@ impl<'a> Permits<'a> {
         Self(jobserver)
     }
 
-    /// Waits for leave to run the next job of `queue`, and takes it. `None` as soon as there is none to run, which
+    /// Waits for a token for the next job of `queue`, and takes it. `None` as soon as there is none to run, which
     /// is looked at again whenever a job has ended. No token is asked for while there is no room in memory.
-    pub(super) fn wait(&self, queue: &Queue) -> Option<(usize, Permit<'a>)> {
+    pub(super) fn wait(&self, queue: &Queue) -> Option<(usize, Token<'a>)> {
         let Jobserver(shared) = self.0;
         let mut state = shared.state();
         loop {
@@ -191,9 +190,9 @@ impl<'a> Permits<'a> {
             // Decided on, so that a job that ends does not make another one next, for which there is no room yet.
             queue.decide();
             let next = queue.peek();
-            let leave = if matches!(next, Next::Job(_)) { state.leave() } else { None };
+            let acquired = if matches!(next, Next::Job(_)) { state.acquire() } else { None };
             state.shed();
-            match (next, leave) {
+            match (next, acquired) {
                 (Next::Nothing, _) => return None,
                 (Next::Later, _) => state = shared.wait(state),
                 (Next::Job(_), None) => {
@@ -207,17 +206,17 @@ impl<'a> Permits<'a> {
                 }
                 (Next::Job(_), Some(kind)) => {
                     // The job just seen, since who takes one holds `state`, unless the queue was stopped.
-                    let (position, permit) = (queue.take(), Permit(shared, kind));
-                    // Which the permit locks if it is of no use.
+                    let (position, token) = (queue.take(), Token(shared, kind));
+                    // Which the token locks if it is of no use.
                     drop(state);
-                    return Some((position?, permit));
+                    return Some((position?, token));
                 }
             }
         }
     }
 }
 
-impl Drop for Permits<'_> {
+impl Drop for Tokens<'_> {
     fn drop(&mut self) {
         let Jobserver(shared) = self.0;
         let ended = {
@@ -236,7 +235,7 @@ impl Drop for Permits<'_> {
     }
 }
 
-impl Drop for Permit<'_> {
+impl Drop for Token<'_> {
     fn drop(&mut self) {
         let Self(shared, kind) = self;
         let mut state = shared.state();

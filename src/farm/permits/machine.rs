@@ -9,12 +9,11 @@ use std::{io, thread};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 
-use super::bell::Bell;
 use super::directory::{self, ShareError};
-use super::slots::{InTurn, InUse, Slots};
+use super::notification::Notification;
+use super::slots::{InUse, Slots, Ticket};
 use super::{available, memory};
-use crate::farm::queue::Queue;
-use crate::farm::schedule::Next;
+use crate::farm::schedule::{Next, Queue};
 use crate::farm::{available_cores, park};
 use crate::trust::Trust;
 
@@ -26,7 +25,7 @@ const FILES_BESIDE: u64 = 64;
 ///
 /// All together run as many jobs at a time as there are cores, and each starts a job only while the sum of
 /// what all jobs claim stays within its memory budget; a job that claims more than that runs alone. Those that
-/// wait take turns, a job at a time, or a few if they are short. What a process held is free as soon as it ends,
+/// wait form a queue, for one job each, or a few if they are short. What a process held is free as soon as it ends,
 /// whatever ended it.
 #[derive(Clone, Debug)]
 pub struct MachineShare(Arc<Shared>);
@@ -39,10 +38,10 @@ struct Shared {
     state: Mutex<State>,
     /// For the threads of this process that wait for each other.
     changed: Condvar,
-    /// For the workers of this process that are to ask for leave next.
+    /// For the workers of this process that are to ask for a permit next.
     next_asker: Condvar,
-    /// For the process whose turn it is.
-    bell: Bell,
+    /// For the process at the head of the queue.
+    notification: Notification,
     /// See [`SLICE`].
     slice: Duration,
 }
@@ -50,13 +49,13 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     slots: Slots,
-    /// A worker of this process asks for leave.
+    /// A worker of this process asks for a permit.
     is_asking: bool,
-    /// What the job claims that a worker asks leave for, bytes.
+    /// What the job claims that a worker asks a permit for, bytes.
     asked: Option<u64>,
     granted: Option<Grant>,
     /// Cores that this process holds for its next jobs.
-    kept: Vec<Held>,
+    kept: Vec<Core>,
     /// Runs of this process that go on at once.
     runs: usize,
     /// Counts times without any. The helper that was there before such a time ends.
@@ -67,29 +66,29 @@ struct State {
     abandoned: bool,
 }
 
-/// Leave to start a job.
+/// What a job may start on.
 #[derive(Clone, Copy, Debug)]
 enum Grant {
-    Slot(Held),
+    Core(Core),
     /// The directory has become unusable, which is no reason to stop a build.
     Unshared,
 }
 
 /// A core that this process holds.
 #[derive(Clone, Copy, Debug)]
-struct Held {
+struct Core {
     slot: usize,
     /// What it claims with it, bytes.
     claim: u64,
     since: Instant,
 }
 
-/// How long a process may use a core for one job after the other before it stands in line again. Jobs can be shorter than
-/// standing in line takes.
+/// How long a process may use a core for one job after the other before it waits in the queue again. Jobs can be shorter
+/// than the queue takes.
 const SLICE: Duration = Duration::from_millis(10);
 
-/// How long the process whose turn it is waits at most before it looks again: a process that was killed gives back
-/// what it held without a word.
+/// How long the process at the head of the queue waits at most before it looks again: one that was killed gives back
+/// what it held without a notification.
 const LOOK_ANYWAY: Duration = Duration::from_millis(50);
 
 impl MachineShare {
@@ -133,7 +132,7 @@ impl MachineShare {
             Some(bytes) => bytes,
             None => memory::default_budget(slots.in_use().map_err(unusable)?.memory, &available::now()),
         };
-        let bell = Bell::open(&directory).map_err(unusable)?;
+        let notification = Notification::open(&directory).map_err(unusable)?;
         let state = State {
             slots,
             is_asking: false,
@@ -151,7 +150,7 @@ impl MachineShare {
             state: Mutex::new(state),
             changed: Condvar::new(),
             next_asker: Condvar::new(),
-            bell,
+            notification,
             slice,
         })))
     }
@@ -184,10 +183,10 @@ impl MachineShare {
         NonZero::new(self.0.state().slots.free()).unwrap_or(NonZero::<usize>::MIN)
     }
 
-    /// Gives no leave any more: for a process that is about to end. What it holds is free when it has ended.
+    /// Gives no permit any more: for a process that is about to end. What it holds is free when it has ended.
     pub(in crate::farm) fn abandon(&self) {
         // Whoever has the lock may be at a file of the share, on a disk that does not answer. Then jobs still get
-        // leave, but no output any more.
+        // permits, but no output any more.
         let mut state = match self.0.state.try_lock() {
             Ok(state) => state,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -195,14 +194,14 @@ impl MachineShare {
         };
         state.abandoned = true;
         state.pauses += 1;
-        self.0.tell();
+        self.0.notify();
     }
 
     /// Has every worker that waits look again whether there is anything to wait for.
     pub(in crate::farm) fn wake(&self) {
         // Locked, so that none is about to wait that has looked before.
         let _state = self.0.state();
-        self.0.tell();
+        self.0.notify();
         self.0.next_asker.notify_all();
     }
 }
@@ -216,13 +215,13 @@ impl Shared {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes whoever may have waited for what has just happened.
-    fn tell(&self) {
+    /// Wakes all that may have waited for what has just happened.
+    fn notify(&self) {
         self.changed.notify_all();
-        self.bell.ring();
+        self.notification.notify();
     }
 
-    /// Waits until no other worker of this process asks for leave, or nobody needs any.
+    /// Waits until no other worker of this process asks for a permit, or no worker needs any.
     fn begin_to_ask(&self, is_over: impl Fn() -> bool) -> Option<Asking<'_>> {
         let mut state = self.state();
         while state.is_asking && !is_over() {
@@ -237,7 +236,7 @@ impl Shared {
         Some(Asking(self))
     }
 
-    /// A worker's side: waits for leave to run a job that claims `claim` bytes.
+    /// A worker's side: waits for a permit to run a job that claims `claim` bytes.
     fn ask(&self, claim: u64, is_over: impl Fn() -> bool) -> Option<Grant> {
         let mut state = self.state();
         loop {
@@ -248,19 +247,19 @@ impl Shared {
                 return Some(granted);
             } else if is_over() {
                 state.asked = None;
-                self.tell();
+                self.notify();
                 return None;
             }
-            // A large claim waits in line; what is held for small ones may be what it waits for.
-            while let Some(held) = state.kept.pop() {
-                if claim <= held.claim {
+            // A large claim waits in the queue; what is held for small ones may be what it waits for.
+            while let Some(core) = state.kept.pop() {
+                if claim <= core.claim {
                     if state.asked.take().is_some() {
-                        // The helper stands in line for nobody.
-                        self.bell.ring();
+                        // The helper waits in the queue for nobody.
+                        self.notification.notify();
                     }
-                    return Some(Grant::Slot(held));
+                    return Some(Grant::Core(core));
                 }
-                self.give_back(&mut state, held);
+                self.give_back(&mut state, core);
             }
             if state.asked.is_none() {
                 state.asked = Some(claim);
@@ -270,33 +269,33 @@ impl Shared {
         }
     }
 
-    /// A job of this process has ended that had the core `held`: the next one may have it for a while.
-    fn ended(&self, held: Held) {
+    /// A job of this process has ended that had `core`: the next one may have it for a while.
+    fn ended(&self, core: Core) {
         let mut state = self.state();
-        if held.since.elapsed() < self.slice {
-            state.kept.push(held);
+        if core.since.elapsed() < self.slice {
+            state.kept.push(core);
             self.changed.notify_all();
         } else {
-            self.give_back(&mut state, held);
+            self.give_back(&mut state, core);
         }
     }
 
     /// Nobody here needs the cores any more that were kept.
     fn keep_none(&self) {
         let mut state = self.state();
-        while let Some(held) = state.kept.pop() {
-            self.give_back(&mut state, held);
+        while let Some(core) = state.kept.pop() {
+            self.give_back(&mut state, core);
         }
     }
 
-    /// Lets others have the core `held`, also whoever waits for leave and now finds that the run is over.
-    fn give_back(&self, state: &mut State, held: Held) {
-        state.slots.give_back(held.slot);
-        self.tell();
+    /// Lets others have `core`, also a worker that waits for a permit and now finds that the run is over.
+    fn give_back(&self, state: &mut State, core: Core) {
+        state.slots.give_back(core.slot);
+        self.notify();
     }
 
-    /// The helper's side: gets leave for whoever asks, until there is no run. It may come to wait in line for
-    /// others, which nothing interrupts, so it is a thread of its own that nobody waits for.
+    /// The helper's side: gets a core for the worker that asks, until there is no run. It may come to wait in the queue
+    /// behind other processes, which nothing interrupts, so it is a thread of its own that nobody waits for.
     fn help(&self, pauses: u64) {
         loop {
             let mut state = self.state();
@@ -308,7 +307,7 @@ impl Shared {
             }
             let is_shared = state.problem.is_none();
             drop(state);
-            if is_shared && let Err(error) = self.take_turn(pauses) {
+            if is_shared && let Err(error) = self.queue_for_core(pauses) {
                 let problem = format!("cannot use {}: {error}", self.directory.display());
                 self.state().problem = Some(problem);
             }
@@ -319,19 +318,19 @@ impl Shared {
         }
     }
 
-    /// Waits in line, then for a core and memory, for as long as a worker asks for them.
-    fn take_turn(&self, pauses: u64) -> io::Result<()> {
-        let _turn = InTurn::wait(&self.directory)?;
+    /// Waits in the queue, then for a core and memory, for as long as a worker asks for them.
+    fn queue_for_core(&self, pauses: u64) -> io::Result<()> {
+        let _ticket = Ticket::wait(&self.directory)?;
         loop {
-            self.bell.silence()?;
+            self.notification.clear()?;
             let mut state = self.state();
             let Some(claim) = state.asked.filter(|_| state.pauses == pauses) else { return Ok(()) };
             if let Some(slot) = state.slots.take(claim, self.budget)? {
-                self.grant(&mut state, Grant::Slot(Held { slot, claim, since: Instant::now() }));
+                self.grant(&mut state, Grant::Core(Core { slot, claim, since: Instant::now() }));
                 return Ok(());
             }
             drop(state);
-            self.bell.wait(LOOK_ANYWAY)?;
+            self.notification.wait(LOOK_ANYWAY)?;
         }
     }
 
@@ -342,12 +341,12 @@ impl Shared {
     }
 }
 
-/// Where the workers of one run ask for leave.
-pub(super) struct Permits<'a> {
+/// Where the workers of one run ask for cores.
+pub(super) struct Cores<'a> {
     shared: &'a Shared,
 }
 
-/// The one worker of this process that asks for leave.
+/// The one worker of this process that asks for a permit.
 struct Asking<'a>(&'a Shared);
 
 impl Drop for Asking<'_> {
@@ -357,13 +356,13 @@ impl Drop for Asking<'_> {
     }
 }
 
-/// Leave to run one job, until it is dropped.
-pub(super) struct Permit<'a> {
+/// A core of the machine for one job, until it is dropped.
+pub(super) struct Lease<'a> {
     shared: &'a Shared,
     grant: Grant,
 }
 
-impl<'a> Permits<'a> {
+impl<'a> Cores<'a> {
     /// For one run, beside which there may be others.
     ///
     /// # Errors
@@ -373,7 +372,7 @@ impl<'a> Permits<'a> {
         let mut state = shared.state();
         if state.runs == 0 {
             let (helped, pauses) = (shared.clone(), state.pauses);
-            let helper = thread::Builder::new().name("leave".to_owned()).spawn(move || helped.help(pauses));
+            let helper = thread::Builder::new().name("permits".to_owned()).spawn(move || helped.help(pauses));
             if let Err(error) = helper {
                 state.problem = Some(format!("no thread can be started that waits for them ({error})"));
                 return Err(error);
@@ -383,16 +382,16 @@ impl<'a> Permits<'a> {
         Ok(Self { shared })
     }
 
-    /// Waits for leave to run the next job of `queue`, and takes it. `None` as soon as there is none to run,
+    /// Waits for a core for the next job of `queue`, and takes it. `None` as soon as there is none to run,
     /// which is looked at again whenever a job has ended.
-    pub(super) fn wait(&self, queue: &Queue) -> Option<(usize, Permit<'a>)> {
-        // One worker at a time, and the job is decided on before leave is asked for: jobs end in the meantime, after
+    pub(super) fn wait(&self, queue: &Queue) -> Option<(usize, Lease<'a>)> {
+        // One worker at a time, and the job is decided on before a core is asked for: jobs end in the meantime, after
         // which another one, with another claim, could be next.
         let is_over = || queue.peek() == Next::Nothing;
         let granted = self.shared.begin_to_ask(is_over).and_then(|_asking| {
             let grant = self.shared.ask(queue.decide()?, is_over)?;
-            let permit = Permit { shared: self.shared, grant };
-            Some((queue.take()?, permit))
+            let lease = Lease { shared: self.shared, grant };
+            Some((queue.take()?, lease))
         });
         if granted.is_none() {
             self.shared.keep_none();
@@ -401,7 +400,7 @@ impl<'a> Permits<'a> {
     }
 }
 
-impl Drop for Permits<'_> {
+impl Drop for Cores<'_> {
     fn drop(&mut self) {
         self.shared.keep_none();
         let mut state = self.shared.state();
@@ -410,15 +409,15 @@ impl Drop for Permits<'_> {
             state.pauses += 1;
         }
         drop(state);
-        self.shared.tell();
+        self.shared.notify();
     }
 }
 
-impl Drop for Permit<'_> {
+impl Drop for Lease<'_> {
     fn drop(&mut self) {
         match self.grant {
-            Grant::Slot(held) => self.shared.ended(held),
-            Grant::Unshared => self.shared.tell(),
+            Grant::Core(core) => self.shared.ended(core),
+            Grant::Unshared => self.shared.notify(),
         }
     }
 }
@@ -448,30 +447,30 @@ mod tests {
     #[test]
     fn a_short_job_leaves_its_core_to_the_next_and_the_last_to_others() {
         let (_directory, ours, other) = share(Duration::MAX);
-        let permits = Permits::of(&ours).unwrap();
+        let cores = Cores::of(&ours).unwrap();
         let jobs = queue(&[5, 5, 5]);
         for _ in 0..3 {
-            let (position, permit) = permits.wait(&jobs).unwrap();
-            drop(permit);
+            let (position, lease) = cores.wait(&jobs).unwrap();
+            drop(lease);
             jobs.ended(position);
             assert_eq!(other.in_use().unwrap().cores, 1, "given back although it is needed");
         }
-        assert!(permits.wait(&jobs).is_none());
+        assert!(cores.wait(&jobs).is_none());
         assert_eq!(other.in_use().unwrap().cores, 0, "kept for nothing");
     }
 
     #[test]
     fn a_long_job_gives_its_core_back() {
         let (_directory, ours, other) = share(Duration::ZERO);
-        let permits = Permits::of(&ours).unwrap();
-        drop(permits.wait(&queue(&[5, 5])).unwrap());
+        let cores = Cores::of(&ours).unwrap();
+        drop(cores.wait(&queue(&[5, 5])).unwrap());
         assert_eq!(other.in_use().unwrap().cores, 0);
     }
 
     #[test]
     fn a_job_claims_what_it_needs_whatever_ended_while_it_waited() {
         let (_directory, ours, other) = share(Duration::ZERO);
-        let permits = Permits::of(&ours).unwrap();
+        let cores = Cores::of(&ours).unwrap();
         // The second large job is next, but only when the first has ended.
         let large = [(4.0, 90), (4.0, 80)];
         let jobs: Vec<Prediction> = [&large[..], &[(1.0, 10); 30]]
@@ -480,16 +479,16 @@ mod tests {
             .map(|(seconds, memory)| Prediction { seconds, memory })
             .collect();
         let queue = Queue::new(Schedule::new(&jobs, u64::MAX, 2));
-        let (first, permit) = permits.wait(&queue).unwrap();
+        let (first, lease) = cores.wait(&queue).unwrap();
         assert_eq!(first, 0);
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| permits.wait(&queue).unwrap());
+            let waiting = scope.spawn(|| cores.wait(&queue).unwrap());
             while ours.0.state().asked.is_none() {
                 thread::yield_now();
             }
             queue.ended(first);
-            drop(permit);
-            let (position, _permit) = waiting.join().unwrap();
+            drop(lease);
+            let (position, _lease) = waiting.join().unwrap();
             assert_eq!(other.in_use().unwrap().memory, jobs[position].memory, "claimed for job {position}");
         });
     }
@@ -497,12 +496,12 @@ mod tests {
     #[test]
     fn a_kept_core_is_not_for_a_larger_claim() {
         let (_directory, ours, other) = share(Duration::MAX);
-        let permits = Permits::of(&ours).unwrap();
-        drop(permits.wait(&queue(&[5, 5])).unwrap());
-        let large = permits.wait(&queue(&[9])).unwrap();
+        let cores = Cores::of(&ours).unwrap();
+        drop(cores.wait(&queue(&[5, 5])).unwrap());
+        let large = cores.wait(&queue(&[9])).unwrap();
         assert_eq!(other.in_use().unwrap(), InUse { cores: 1, of: 1, memory: 9 });
         drop(large);
-        drop(permits);
+        drop(cores);
         assert_eq!(other.in_use().unwrap().cores, 0, "kept after the run");
     }
 }

@@ -1,13 +1,13 @@
-//! Leave to start a job. Threads bound a run from above; under `make -j` a job also needs a token of make's
+//! Permits to start a job. Threads bound a run from above; under `make -j` a job also needs a token of make's
 //! jobserver, and beside other thinfarm processes one of the machine's cores and room in its memory. A worker
 //! asks here and nowhere else.
 
 mod available;
-mod bell;
 mod directory;
 mod jobserver;
 mod machine;
 mod memory;
+mod notification;
 mod slots;
 
 pub use directory::ShareError;
@@ -16,30 +16,30 @@ pub use machine::MachineShare;
 pub use memory::default_memory_budget;
 pub use slots::InUse;
 
-use super::queue::Queue;
+use super::schedule::Queue;
 
-/// Where the workers of one run ask for leave.
+/// Where the workers of one run ask for permits.
 pub(super) struct Permits<'a>(Bound<'a>);
 
 enum Bound<'a> {
     /// Only the number of threads, and room in memory.
     Threads,
-    Jobserver(jobserver::Permits<'a>),
-    Machine(machine::Permits<'a>),
+    Jobserver(jobserver::Tokens<'a>),
+    Machine(machine::Cores<'a>),
 }
 
-/// Leave to run the job at `position`, until it is dropped.
+/// Permission to run the job at `position`, until it is dropped.
 pub(super) struct Permit<'a> {
     pub(super) position: usize,
     queue: &'a Queue,
-    _leave: Leave<'a>,
+    _backing: Backing<'a>,
 }
 
 /// What is given back with a permit.
-enum Leave<'a> {
+enum Backing<'a> {
     Free,
-    Token { _token: jobserver::Permit<'a> },
-    Core { _core: machine::Permit<'a> },
+    Token { _token: jobserver::Token<'a> },
+    Core { _lease: machine::Lease<'a> },
 }
 
 impl<'a> Permits<'a> {
@@ -47,9 +47,9 @@ impl<'a> Permits<'a> {
     /// one. It is not shared either where no thread can be started that waits for the others.
     pub(super) fn of(jobserver: Option<&'a Jobserver>, machine: Option<&'a MachineShare>) -> Self {
         if let Some(jobserver) = jobserver {
-            return Self(Bound::Jobserver(jobserver::Permits::of(jobserver)));
+            return Self(Bound::Jobserver(jobserver::Tokens::of(jobserver)));
         }
-        let shared = machine.and_then(|machine| machine::Permits::of(machine).ok());
+        let shared = machine.and_then(|machine| machine::Cores::of(machine).ok());
         Self(shared.map_or(Bound::Threads, Bound::Machine))
     }
 
@@ -62,26 +62,26 @@ impl<'a> Permits<'a> {
         }
     }
 
-    /// Waits for leave to run the next job of `queue` and takes it. `None` as soon as there is none to run,
+    /// Waits for a permit to run the next job of `queue` and takes it. `None` as soon as there is none to run,
     /// which is looked at again whenever a job has ended.
     pub(super) fn wait(&self, queue: &'a Queue) -> Option<Permit<'a>> {
-        let (position, _leave) = match &self.0 {
-            Bound::Threads => (queue.take()?, Leave::Free),
-            Bound::Jobserver(permits) => {
-                let (position, _token) = permits.wait(queue)?;
-                (position, Leave::Token { _token })
+        let (position, _backing) = match &self.0 {
+            Bound::Threads => (queue.take()?, Backing::Free),
+            Bound::Jobserver(tokens) => {
+                let (position, _token) = tokens.wait(queue)?;
+                (position, Backing::Token { _token })
             }
-            Bound::Machine(permits) => {
-                let (position, _core) = permits.wait(queue)?;
-                (position, Leave::Core { _core })
+            Bound::Machine(cores) => {
+                let (position, _lease) = cores.wait(queue)?;
+                (position, Backing::Core { _lease })
             }
         };
-        Some(Permit { position, queue, _leave })
+        Some(Permit { position, queue, _backing })
     }
 }
 
 impl Drop for Permit<'_> {
-    /// Makes room first: the leave that is given back then wakes who waits for either.
+    /// Makes room first: what is given back then wakes the workers that wait for either.
     fn drop(&mut self) {
         self.queue.ended(self.position);
     }

@@ -1,8 +1,8 @@
 //! The lock files by which thinfarm processes share a machine.
 //!
 //! `core-0`, `core-1`, … stand for one core each. A job holds the lock of one for as long as it runs, and the
-//! file says how many bytes of memory it claims. Whoever wants a core stands in line first (`next`, `turn`), so
-//! that one process at a time looks for a free one. Locks are flock's: a process that dies, however, holds none,
+//! file says how many bytes of memory it claims. A process that wants a core first waits in a queue (`next`, `turn`), so
+//! that one at a time looks for a free one. Locks are flock's: a process that dies, however, holds none,
 //! and what it claimed does not count any more. Nothing is ever removed, so there is nothing to repair.
 
 use std::fs::{File, TryLockError};
@@ -71,7 +71,7 @@ impl Slots {
     /// Takes a free core for a job that needs `claim` bytes of memory, if there is one and if all jobs together
     /// claim no more than `budget`. A job that claims more is let in alone.
     ///
-    /// To be called in turn only: then claims become less in the meantime, never more.
+    /// To be called with a [`Ticket`] only: then claims become less in the meantime, never more.
     pub(super) fn take(&mut self, claim: u64, budget: u64) -> io::Result<Option<usize>> {
         self.find_more()?;
         // From the end, which processes that may use fewer cores cannot have.
@@ -102,7 +102,7 @@ impl Slots {
     fn admits(&self, own: usize, claim: u64, budget: u64) -> io::Result<bool> {
         let (mut others, mut claimed) = (0_usize, claim);
         for (number, slot) in self.slots.iter().enumerate() {
-            let held = match slot.claim {
+            let claim = match slot.claim {
                 Some(claim) => claim,
                 None if number == own => continue,
                 None if try_lock(&slot.file)? => {
@@ -112,7 +112,7 @@ impl Slots {
                 None => slot.read_claim(),
             };
             others += 1;
-            claimed = claimed.saturating_add(held);
+            claimed = claimed.saturating_add(claim);
         }
         Ok(others == 0 || claimed <= budget)
     }
@@ -168,22 +168,22 @@ impl Slot {
 
 /// The right to take cores, which one process at a time has, until it is dropped.
 #[derive(Debug)]
-pub(super) struct InTurn {
-    _turn: File,
+pub(super) struct Ticket {
+    _lock: File,
 }
 
-impl InTurn {
-    /// Waits in line, for however long it takes.
+impl Ticket {
+    /// Waits in the queue, for however long it takes.
     ///
     /// The kernel keeps those that wait for a lock in their order, but whoever asks just when the lock becomes
-    /// free is faster than the first of them. So there are two locks: who has `turn` has to come back by way of
-    /// `next`, which the first in line has by then.
+    /// free is faster than the first of them. So there are two locks: the process that has `turn` has to come back by way
+    /// of `next`, which the first in the queue has by then.
     pub(super) fn wait(directory: &Path) -> io::Result<Self> {
         let next = create(&directory.join("next"))?;
         lock(&next)?;
         let turn = create(&directory.join("turn"))?;
         lock(&turn)?;
-        Ok(Self { _turn: turn })
+        Ok(Self { _lock: turn })
     }
 }
 
@@ -307,13 +307,13 @@ mod tests {
     }
 
     #[test]
-    fn one_process_is_in_turn() {
+    fn one_process_has_the_ticket() {
         let directory = tempfile::tempdir().unwrap();
-        let turn = InTurn::wait(directory.path()).unwrap();
+        let ticket = Ticket::wait(directory.path()).unwrap();
         assert!(!try_lock(&create(&directory.path().join("turn")).unwrap()).unwrap());
         let next = create(&directory.path().join("next")).unwrap();
         assert!(try_lock(&next).unwrap(), "the place behind it is free");
-        drop((turn, next));
-        drop(InTurn::wait(directory.path()).unwrap());
+        drop((ticket, next));
+        drop(Ticket::wait(directory.path()).unwrap());
     }
 }

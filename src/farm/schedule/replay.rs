@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::schedule::{Next, Schedule};
+use super::{Next, Schedule};
 
 /// When the last job of `schedule` would end on `cores` cores, seconds, if the job at each position took as many
 /// seconds as `costs` says.
@@ -37,7 +37,7 @@ mod tests {
 
     /// The jobs of a kernel: what is predicted by size, and CPU seconds.
     fn kernel() -> (Vec<Prediction>, Vec<f64>) {
-        let text = include_str!("../../benches/scaling/kernel.costs");
+        let text = include_str!("../../../benches/scaling/kernel.costs");
         let job = |line: &str| {
             let numbers: Vec<f64> = line.split(' ').map(|number| number.parse().unwrap()).collect();
             (predict_by_size(numbers[0] as u64, || Some(numbers[1] as u64)), numbers[2] / 1e3)

@@ -1,9 +1,14 @@
 //! Which job starts next, and when: the decisions of a farm, without its threads and clocks, so that a
 //! simulator can ask for them too.
 
+mod queue;
+mod replay;
+
 use std::collections::VecDeque;
 
 use super::Prediction;
+pub(in crate::farm) use queue::Queue;
+pub use replay::{lower_bound, makespan};
 
 /// Hands out the jobs of a run, each once.
 ///

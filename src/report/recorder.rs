@@ -1,8 +1,7 @@
 //! Makes a report of the events of a run.
 
-use super::event::{Event, EventKind, Warning};
+use super::{Event, EventKind, JobReport, Report, Warning};
 use crate::plan::Plan;
-use crate::report::{JobReport, Report};
 
 /// Hears the events of one run.
 #[derive(Clone, Debug)]

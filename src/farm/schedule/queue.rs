@@ -2,17 +2,17 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::schedule::{Next, Schedule};
+use super::{Next, Schedule};
 
 /// Positions of jobs, each handed out once.
-pub(super) struct Queue {
+pub(in crate::farm) struct Queue {
     schedule: Mutex<Schedule>,
     /// A job has ended, or none is handed out any more.
     changed: Condvar,
 }
 
 impl Queue {
-    pub(super) fn new(schedule: Schedule) -> Self {
+    pub(in crate::farm) fn new(schedule: Schedule) -> Self {
         Self { schedule: Mutex::new(schedule), changed: Condvar::new() }
     }
 
@@ -21,12 +21,12 @@ impl Queue {
     }
 
     /// What is handed out next, if nobody takes it in the meantime.
-    pub(super) fn peek(&self) -> Next {
+    pub(in crate::farm) fn peek(&self) -> Next {
         self.schedule().peek()
     }
 
     /// Hands out the next job as soon as there is room for it; `None` if there is none.
-    pub(super) fn take(&self) -> Option<usize> {
+    pub(in crate::farm) fn take(&self) -> Option<usize> {
         let mut schedule = self.schedule();
         loop {
             match schedule.take() {
@@ -40,18 +40,18 @@ impl Queue {
     }
 
     /// Decides which job is handed out next, and says what it claims, bytes; `None` if there is none.
-    pub(super) fn decide(&self) -> Option<u64> {
+    pub(in crate::farm) fn decide(&self) -> Option<u64> {
         self.schedule().decide()
     }
 
     /// A job that was handed out has ended, which may make room for others.
-    pub(super) fn ended(&self, position: usize) {
+    pub(in crate::farm) fn ended(&self, position: usize) {
         self.schedule().ended(position);
         self.changed.notify_all();
     }
 
     /// No further job is handed out.
-    pub(super) fn stop(&self) {
+    pub(in crate::farm) fn stop(&self) {
         self.schedule().stop();
         self.changed.notify_all();
     }

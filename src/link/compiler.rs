@@ -1,4 +1,4 @@
-//! The backends of one link: what lld asks for, made by a farm.
+//! The modules of one link, compiled by a farm when lld asks for their objects.
 
 use std::collections::HashMap;
 use std::num::NonZero;
@@ -41,10 +41,10 @@ pub struct Settings {
     pub threads: Option<NonZero<usize>>,
 }
 
-/// What a link tells of its backends.
+/// What happens in a link.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Told<'a> {
+pub enum LinkEvent<'a> {
     /// LLVM's own backends do the work.
     LeftToLlvm {
         /// Because of this, which only they can do.
@@ -66,11 +66,11 @@ pub enum Told<'a> {
     Done(&'a Plan, &'a Report, &'a Farm),
 }
 
-/// Hears what a link tells; an error fails the link.
-type Listener<'a> = Box<dyn FnMut(&Told<'_>) -> Result<(), String> + 'a>;
+/// Hears what happens in a link; an error fails it.
+type Listener<'a> = Box<dyn FnMut(&LinkEvent<'_>) -> Result<(), String> + 'a>;
 
-/// Makes the native objects of one link.
-pub struct Backends<'a> {
+/// Compiles the modules of one link.
+pub struct Compiler<'a> {
     settings: Option<Settings>,
     args: Arguments,
     line: Option<LinkLine>,
@@ -84,19 +84,18 @@ pub struct Backends<'a> {
     pub(super) lent: Option<Lent>,
 }
 
-impl fmt::Debug for Backends<'_> {
+impl fmt::Debug for Compiler<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Backends").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Compiler").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
-impl<'a> Backends<'a> {
-    /// Backends of the link that `args` ask for, which tell `listen` what they do. An error that it returns fails
-    /// the link.
+impl<'a> Compiler<'a> {
+    /// For the link that `args` ask for; tells `listen` what happens. An error that it returns fails the link.
     pub fn new(
         settings: Settings,
         args: &Arguments,
-        listen: impl FnMut(&Told<'_>) -> Result<(), String> + 'a,
+        listen: impl FnMut(&LinkEvent<'_>) -> Result<(), String> + 'a,
     ) -> Self {
         Self {
             directory: settings.directory.clone(),
@@ -119,11 +118,11 @@ impl<'a> Backends<'a> {
         if cache.is_none() && settings.may_cache && !config.cache_directory.is_empty() {
             match Cache::open(Path::new(&config.cache_directory), &settings.trust) {
                 Ok(opened) => cache = Some(opened),
-                Err(error) => (self.listen)(&Told::NoCache(&error))?,
+                Err(error) => (self.listen)(&LinkEvent::NoCache(&error))?,
             }
         }
         if cache.is_some() && !config.not_cacheable.is_empty() {
-            (self.listen)(&Told::NotCached(&config.not_cacheable))?;
+            (self.listen)(&LinkEvent::NotCached(&config.not_cacheable))?;
             cache = None;
         }
         settings.farm = settings.farm.clone().cache(cache);
@@ -160,7 +159,7 @@ fn files(job: &LinkJob, directory: &Path) -> ModuleFiles {
     ModuleFiles { module: job.module.clone(), index: file("thinlto.bc"), output: file("o") }
 }
 
-impl llvm_build::Backends for Backends<'_> {
+impl llvm_build::LinkCompiler for Compiler<'_> {
     fn begin(&mut self, config: &LinkConfig) -> Result<Option<PathBuf>, String> {
         // lld's hook that writes LLVM-IR cannot be told from those of --save-temps.
         let mut reason =
@@ -183,7 +182,7 @@ impl llvm_build::Backends for Backends<'_> {
             let loses_options = config.modules.is_empty()
                 || read_once.is_some()
                 || sources.is_some_and(|sources| config.modules.iter().any(|module| sources.knows(module)));
-            (self.listen)(&Told::LeftToLlvm { reason, loses_options })?;
+            (self.listen)(&LinkEvent::LeftToLlvm { reason, loses_options })?;
             return Ok(None);
         }
         if is_off {
@@ -214,19 +213,19 @@ impl llvm_build::Backends for Backends<'_> {
         };
         let directory = self.directory.path().to_owned();
         let (mut plan, settled) = self.plan(&mut sources, &jobs, &directory)?;
-        (self.listen)(&Told::Settled(&settled))?;
+        (self.listen)(&LinkEvent::Settled(&settled))?;
         let mut asked = Asked::new(jobs, &directory);
         if !self.dwo_directory.as_os_str().is_empty() {
             split_dwarf(&mut plan, &mut asked, &self.dwo_directory);
         }
         let places = self.directory.places().iter().cloned();
         keep_in_memory(&mut plan, &mut asked, Spool::new(farm.memory_for_objects(), places));
-        (self.listen)(&Told::Planned(&plan, &sources))?;
+        (self.listen)(&LinkEvent::Planned(&plan, &sources))?;
         // Jobs map what they read themselves, and of modules lld only needs the names of symbols from now on.
         drop(sources);
         release_read_mappings();
         let mut failure = None;
-        let report = farm.run_with(&plan, |event| match (self.listen)(&Told::Event(event)) {
+        let report = farm.run_with(&plan, |event| match (self.listen)(&LinkEvent::Event(event)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 failure.get_or_insert(error);
@@ -234,7 +233,7 @@ impl llvm_build::Backends for Backends<'_> {
             }
         });
         let report = report.map_err(|error| error.to_string())?;
-        (self.listen)(&Told::Done(&plan, &report, &farm))?;
+        (self.listen)(&LinkEvent::Done(&plan, &report, &farm))?;
         failure.map_or(Ok(()), Err)?;
         // lld has told of errors that are among a backend's diagnostics, and will not write an output.
         if !report.is_success() {
