@@ -71,6 +71,7 @@ impl Dtlto {
 
     /// Whether everything asked for was made.
     fn compile(&self) -> Result<bool, String> {
+        self.run.log.start();
         let distribution = Distribution::read(&self.description).map_err(|error| error.to_string())?;
         if self.run.verbose {
             for field in &distribution.unknown {

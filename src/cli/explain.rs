@@ -73,6 +73,7 @@ struct Explanation {
 
 impl Explain {
     pub(super) fn run(&self) -> ExitCode {
+        super::log::start_of_environment();
         match self.explanations().and_then(|modules| self.text(&modules)) {
             Ok(text) => print::answer(&text),
             Err(reason) => {

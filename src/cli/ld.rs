@@ -126,6 +126,7 @@ pub(super) fn run_if_called() -> Option<ExitCode> {
 
 impl Linker {
     fn link(&self, args: &mut Arguments) -> Result<bool, String> {
+        self.run.log.start();
         let mut farm = self.run.farm_of_linker().cache(self.run.cache.open(&self.sources)?);
         let is_alone = link::are_scarce(available_cores().get() + THREADS_BESIDE);
         if is_alone {

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::cache_args::{self, CacheArgs};
 use super::jobs::{self, JobArgs};
+use super::log::LogArgs;
 use super::telling;
 use crate::farm::Farm;
 use crate::plan::Job;
@@ -33,6 +34,8 @@ pub(super) struct RunArgs {
     /// Print every object, and the ten slowest at the end.
     #[arg(short, long)]
     pub(super) verbose: bool,
+    #[command(flatten)]
+    pub(super) log: LogArgs,
 }
 
 impl RunArgs {

@@ -72,6 +72,21 @@ pub struct Report {
 pub type Named<'a> = (usize, &'a str, &'a JobReport);
 
 impl Report {
+    /// Of a run of `plan` in which nothing has happened yet.
+    pub(crate) fn of_nothing(plan: &Plan) -> Self {
+        Self {
+            jobs: vec![None; plan.jobs.len()],
+            started: SystemTime::UNIX_EPOCH,
+            wall: Duration::ZERO,
+            usage: Usage::default(),
+            threads: NonZero::<usize>::MIN,
+            cancelled: false,
+            not_remembered: None,
+            modules: plan.jobs.iter().map(|job| job.module.clone()).collect(),
+            outputs: plan.jobs.iter().map(|job| job.output.display().to_string()).collect(),
+        }
+    }
+
     /// The jobs that ran, in plan order.
     pub fn ran(&self) -> impl Iterator<Item = Named<'_>> {
         self.jobs

@@ -87,6 +87,7 @@ impl Backend {
 
     /// Whether everything asked for was made.
     fn compile(&self) -> Result<bool, String> {
+        self.run.log.start();
         let cache = self.run.cache.open(&self.options.sources)?;
         let (farm, verbose) = (self.run.farm().cache(cache), self.run.verbose);
         let threads = farm.threads_without_permits();
