@@ -254,6 +254,7 @@ impl JobError {
     }
 
     /// Diagnostics as lld words them, or nothing.
+    #[doc(hidden)]
     pub fn messages(&self) -> &[LinkMessage] {
         match self {
             Self::Backend { failure, .. } => &failure.messages,
@@ -263,12 +264,14 @@ impl JobError {
     }
 
     /// Whether its diagnostics say why it failed, so that nothing is left to be said.
+    #[doc(hidden)]
     pub fn is_told(&self) -> bool {
         let is_error = |message: &LinkMessage| message.severity == Severity::Error;
         !self.is_crash() && self.messages().iter().any(is_error)
     }
 
     /// How many warnings and how many errors there are among the diagnostics.
+    #[doc(hidden)]
     pub fn counts(&self) -> (u32, u32) {
         match self {
             Self::Backend { failure, .. } => (failure.warnings, failure.errors),

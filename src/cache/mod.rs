@@ -98,12 +98,19 @@ impl Cache {
     ///
     /// # Errors
     /// There is none, and the object is never in a cache.
+    #[doc(hidden)]
     pub fn key(&self, job: &Job) -> Result<Key, Uncacheable> {
         let modules = Modules::default();
         Keys::new(self.build, &modules).of(job).map(|(key, _)| key)
     }
 
+    /// What went wrong with it up to now, though no job failed of it: a line for each kind of problem.
+    pub fn problems(&self) -> Vec<String> {
+        self.store.problems()
+    }
+
     /// Where the objects are.
+    #[doc(hidden)]
     pub fn store(&self) -> &Store {
         &self.store
     }

@@ -78,6 +78,7 @@ fn hint(source: &io::Error) -> &'static str {
 
 /// A cache directory. Clones are the same store.
 #[derive(Clone, Debug)]
+#[doc(hidden)]
 pub struct Store(Arc<Shared>);
 
 #[derive(Debug)]

@@ -10,7 +10,7 @@ pub enum SourceName {
     Kbuild,
     /// `compile_commands.json`: the file or its directory; looked for where clangd looks without one.
     CompileCommands(Option<PathBuf>),
-    /// The module itself, see [`recorded`](crate::options::source::recorded).
+    /// The module itself: clang keeps a command line in it (`-frecord-command-line`, for example).
     Recorded,
     /// What ninja knows of its build directory, by default the working directory.
     Ninja(Option<PathBuf>),

@@ -13,12 +13,12 @@ use super::wishes::wishes;
 use super::{Arguments, Directory};
 use crate::backend::JobError;
 use crate::cache::{Cache, CacheError};
-use crate::farm::{Event, Farm, Lent};
+use crate::farm::{Farm, Lent};
 use crate::input::Location;
 use crate::options::{LinkLine, LinkTerms, Resolver, Settled, Sources};
 use crate::output::Spool;
 use crate::plan::{InMemory, Job, ModuleFiles, Plan};
-use crate::report::{JobReport, Report};
+use crate::report::{Event, JobReport, Report};
 use crate::toolchain::Tool;
 use crate::trust::Trust;
 
@@ -159,6 +159,7 @@ fn files(job: &LinkJob, directory: &Path) -> ModuleFiles {
     ModuleFiles { module: job.module.clone(), index: file("thinlto.bc"), output: file("o") }
 }
 
+#[doc(hidden)]
 impl llvm_build::LinkCompiler for Compiler<'_> {
     fn begin(&mut self, config: &LinkConfig) -> Result<Option<PathBuf>, String> {
         // lld's hook that writes LLVM-IR cannot be told from those of --save-temps.

@@ -11,7 +11,7 @@ mod link_terms;
 mod missing_input;
 mod origin;
 mod resolver;
-pub mod source;
+mod source;
 mod sources;
 mod unusable;
 

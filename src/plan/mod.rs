@@ -52,6 +52,7 @@ pub struct Job {
     pub size: u64,
     /// Its index and the place of its object, if these are no files. Another process would not find them.
     #[serde(skip)]
+    #[doc(hidden)]
     pub in_memory: Option<InMemory>,
 }
 
@@ -191,6 +192,7 @@ impl Plan {
     ///
     /// # Errors
     /// As [`Plan::for_link`].
+    #[doc(hidden)]
     pub fn for_distribution(
         distribution: &Distribution,
         sources: &mut Sources,

@@ -11,11 +11,12 @@ use std::num::NonZero;
 use std::time::{Duration, SystemTime};
 
 pub use event::{Event, EventKind, Totals, Warning};
+pub use llvm_build::{Failure, LinkMessage, OpenError, Severity, Stage, StageTime, StageTimes};
 pub use profile::PROFILE_VERSION;
 pub use recorder::Recorder;
 pub use usage::Usage;
 
-use crate::backend::{JobDone, JobError};
+pub use crate::backend::{JobDone, JobError};
 use crate::cache::{CacheUse, Uncacheable};
 use crate::plan::{Job, Plan};
 

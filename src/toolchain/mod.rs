@@ -125,6 +125,7 @@ pub(crate) fn on_path(name: &Path) -> Option<PathBuf> {
 ///
 /// # Errors
 /// See [`ToolError`].
+#[doc(hidden)]
 pub fn check(path: &Path) -> Result<Found, ToolError> {
     let broken = |reason: String| ToolError::Broken { path: path.to_owned(), reason };
     let output = Command::new(path).arg("--version").output().map_err(|error| broken(error.to_string()))?;

@@ -12,9 +12,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jobserver::Client;
-use thinfarm::farm::{Event, EventKind, Farm, FarmError, Jobserver, MachineShare, Stage};
+use thinfarm::farm::{Farm, FarmError, Jobserver, MachineShare};
 use thinfarm::plan::Plan;
-use thinfarm::report::Report;
+use thinfarm::report::{Event, EventKind, Report, Stage};
 use thinfarm::trust::Trust;
 
 use crate::fixture::{Link, alone, thinfarm_path};
