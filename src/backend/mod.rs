@@ -23,6 +23,7 @@ use crate::plan::Job;
 
 /// What a job did.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct JobDone {
     /// Where LLVM spent its time.
     pub stages: StageTimes,
@@ -103,6 +104,7 @@ impl JobDone {
 
 /// Why a job made nothing.
 #[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum JobError {
     /// The module is missing or is not bitcode.
     #[error("cannot load the module {module}: {source}")]

@@ -40,6 +40,7 @@ pub use upkeep::{Files, Stats, Verified};
 
 /// What a cache had to do with an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CacheUse {
     /// The object is from the cache.
     Hit,
@@ -61,6 +62,7 @@ pub struct Cache {
 
 /// Why there is no cache.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CacheError {
     /// Its directory cannot be had.
     #[error(transparent)]

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 /// One of the places where builds keep the options of their files.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SourceName {
     /// `.NAME.o.cmd` beside the module, as the Linux kernel's build leaves them.
     Kbuild,

@@ -10,6 +10,7 @@ const PREFIX: &str = "--thinfarm-";
 
 /// What a linker was given, without its own name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Arguments {
     /// For lld, in their order.
     pub lld: Vec<OsString>,

@@ -10,6 +10,7 @@ use super::FileOptions;
 
 /// How one module is compiled.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct CompileCommand {
     /// The paths of this job: module, index, outputs.
     pub files: JobFiles,

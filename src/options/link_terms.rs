@@ -31,6 +31,7 @@ pub struct LinkTerms {
 
 /// How many modules with options of their own a link overrules, or these overrule the link.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Tally {
     /// Modules.
     pub modules: usize,
@@ -40,6 +41,7 @@ pub struct Tally {
 
 /// What became of a link's terms.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Settled {
     /// Modules made for another kind of output, which got the link's relocation model.
     pub relocated: Tally,

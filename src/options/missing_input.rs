@@ -8,6 +8,7 @@ use super::source::some_of;
 
 /// One file that is not there, and the modules whose commands name it by the same option.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MissingInput {
     /// The option and the file.
     pub file: MissingFile,

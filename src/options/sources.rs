@@ -18,6 +18,7 @@ use crate::input::{Archives, Location, Modules};
 
 /// Where the options of one module come from, for people and scripts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Provenance {
     /// The source and the place in it.
     pub source: String,

@@ -6,6 +6,7 @@ use super::source::some_of;
 
 /// Modules whose own options are of no use for the same reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UnusableOptions {
     /// Why, with the word that it is about.
     pub reason: String,

@@ -22,6 +22,7 @@ use crate::plan::{Job, Plan};
 
 /// What one job did and cost.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct JobReport {
     /// Since the start of the run, how long the job waited for a worker.
     pub queued: Duration,
@@ -50,6 +51,7 @@ impl JobReport {
 
 /// The report of a run.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Report {
     /// One entry per job of the plan, in its order; `None` for jobs that were never started.
     pub jobs: Vec<Option<JobReport>>,

@@ -5,6 +5,7 @@ use nix::sys::time::TimeVal;
 
 /// CPU seconds and memory of a process, or of a farm: this process and its child workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Usage {
     /// CPU seconds of all threads, user and system.
     pub cpu: f64,

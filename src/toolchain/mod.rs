@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 /// A program of LLVM that thinfarm works with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Tool {
     /// The compiler: its resource directory is used, and `--verify-with` runs it.
     Clang,
@@ -17,6 +18,7 @@ pub enum Tool {
 
 /// A tool that was found and asked for its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Found {
     /// Where it is.
     pub path: PathBuf,
@@ -26,6 +28,7 @@ pub struct Found {
 
 /// No usable tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ToolError {
     /// Nothing of its names exists.
     Missing(Tool),
