@@ -48,6 +48,8 @@ pub mod cache;
 #[doc(hidden)]
 pub mod cli;
 mod config;
+#[cfg(test)]
+mod error_chains;
 pub mod farm;
 mod fingerprint;
 #[cfg(test)]

@@ -22,13 +22,24 @@ impl CachePruningPolicy {
     }
 }
 
-impl FromStr for CachePruningPolicy {
-    type Err = String;
+/// A text that is no policy; why, in LLVM's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachePolicyError(String);
 
-    /// Fails with LLVM's words.
-    fn from_str(text: &str) -> Result<Self, String> {
+impl fmt::Display for CachePolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CachePolicyError {}
+
+impl FromStr for CachePruningPolicy {
+    type Err = CachePolicyError;
+
+    fn from_str(text: &str) -> Result<Self, CachePolicyError> {
         let complaint = ffi::check_pruning_policy(text);
-        if complaint.is_empty() { Ok(Self(text.to_owned())) } else { Err(complaint) }
+        if complaint.is_empty() { Ok(Self(text.to_owned())) } else { Err(CachePolicyError(complaint)) }
     }
 }
 

@@ -32,7 +32,7 @@ pub use bridge::ffi::{
     ClangOption, CodegenOptions, CodegenWord, Imports, IndexMeaning, JobFiles, LinkConfig, LinkJob,
     LinkMessage, LinkObject, MissingFile, ModuleFacts, ModuleRecord, Severity, Stage, StageTime, StageTimes,
 };
-pub use cache_pruning::{CachePruningPolicy, prune_cache};
+pub use cache_pruning::{CachePolicyError, CachePruningPolicy, prune_cache};
 pub use command::{
     BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, RanIn, backend_flags, clang_options, drive,
     option_groups, parse_cc1,

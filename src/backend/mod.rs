@@ -107,30 +107,30 @@ impl JobDone {
 #[non_exhaustive]
 pub enum JobError {
     /// The module is missing or is not bitcode.
-    #[error("cannot load the module {module}: {source}")]
+    #[error("cannot load the module {module}: {error}")]
     Module {
         /// The module id.
         module: String,
         /// Why.
-        source: Arc<OpenError>,
+        error: Arc<OpenError>,
     },
     /// The index is missing or is not an index.
-    #[error("cannot load the index {}: {source}{}", index.display(), index_hint(source))]
+    #[error("cannot load the index {}: {error}{}", index.display(), index_hint(error))]
     Index {
         /// The index file.
         index: PathBuf,
         /// Why.
-        source: Arc<OpenError>,
+        error: Arc<OpenError>,
     },
     /// The index names a module that cannot be loaded.
-    #[error("{module} imports from {import}, which cannot be loaded: {source}{}", id_hint(import))]
+    #[error("{module} imports from {import}, which cannot be loaded: {error}{}", id_hint(import))]
     Import {
         /// The module that is compiled.
         module: String,
         /// The module the index names.
         import: String,
         /// Why.
-        source: Arc<OpenError>,
+        error: Arc<OpenError>,
     },
     /// The index imports from a file without a ThinLTO module.
     #[error("{module} imports from {import}, which has no ThinLTO summary")]
@@ -180,12 +180,12 @@ pub enum JobError {
         module: String,
     },
     /// An output cannot be written.
-    #[error("cannot write {}: {source}", output.display())]
+    #[error("cannot write {}: {error}", output.display())]
     Output {
         /// The final name.
         output: PathBuf,
         /// Why.
-        source: Arc<std::io::Error>,
+        error: Arc<std::io::Error>,
     },
     /// The job failed in a child worker, which tells of it so.
     #[error("{message}")]
@@ -213,8 +213,8 @@ pub enum JobError {
     },
 }
 
-fn index_hint(source: &OpenError) -> &'static str {
-    match source {
+fn index_hint(error: &OpenError) -> &'static str {
+    match error {
         OpenError::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {
             "; was the thin link (ld.lld --thinlto-index-only) run, and is its prefix replaced?"
         }
@@ -387,14 +387,14 @@ fn is_of_this_llvm(module: &Bitcode) -> bool {
 /// # Errors
 /// As [`run`], for what it would fail on.
 pub fn open(job: &Job, reading: &mut Reading<'_>) -> Result<(Index, Imports), JobError> {
-    reading.open(&job.module).map_err(|source| JobError::Module { module: job.module.clone(), source })?;
+    reading.open(&job.module).map_err(|error| JobError::Module { module: job.module.clone(), error })?;
     let index = read_index(job)?;
     let imports = index.imports(&job.module);
     for import in &imports.sources {
-        let source = reading.open(import).map_err(|source| JobError::Import {
+        let source = reading.open(import).map_err(|error| JobError::Import {
             module: job.module.clone(),
             import: import.clone(),
-            source,
+            error,
         })?;
         if !source.facts().is_thin_lto {
             return Err(JobError::ImportWithoutSummary {
@@ -446,14 +446,14 @@ pub fn instructions(job: &Job) -> Option<u64> {
 }
 
 fn read_index(job: &Job) -> Result<Index, JobError> {
-    let failed = |source| unreadable_index(job, source);
+    let failed = |error| unreadable_index(job, error);
     let bytes = job.read_index().map_err(|error| failed(OpenError::Io(error)))?;
     Index::read(&bytes, &job.index.to_string_lossy()).map_err(failed)
 }
 
 /// The index of `job` cannot be had, because of this.
-pub(crate) fn unreadable_index(job: &Job, source: OpenError) -> JobError {
-    JobError::Index { index: job.index.clone(), source: Arc::new(source) }
+pub(crate) fn unreadable_index(job: &Job, error: OpenError) -> JobError {
+    JobError::Index { index: job.index.clone(), error: Arc::new(error) }
 }
 
 /// The outputs of one job, under temporary names until it has succeeded.
@@ -474,7 +474,7 @@ impl<'a> Outputs<'a> {
     fn create(job: &'a Job, spool: Option<&'a Spool>) -> Result<Self, JobError> {
         let create = |path: &Path| {
             OutputFile::create(path)
-                .map_err(|source| JobError::Output { output: path.to_owned(), source: Arc::new(source) })
+                .map_err(|error| JobError::Output { output: path.to_owned(), error: Arc::new(error) })
         };
         let dwo = &job.command.files.split_dwarf_output;
         Ok(Self {
@@ -506,10 +506,10 @@ impl<'a> Outputs<'a> {
 
     /// Writes what is in memory, gives every output its final name and tells the object's size.
     fn finish(self, object: &[u8]) -> Result<u64, JobError> {
-        let failed = |output: PathBuf, source| JobError::Output { output, source: Arc::new(source) };
+        let failed = |output: PathBuf, error| JobError::Output { output, error: Arc::new(error) };
         let finish = |file: OutputFile, contents: &[u8]| {
             let output = file.path().to_owned();
-            file.finish(contents).map_err(|source| failed(output, source))
+            file.finish(contents).map_err(|error| failed(output, error))
         };
         if let Some(dwo) = self.dwo {
             finish(dwo, &[])?;
@@ -517,7 +517,7 @@ impl<'a> Outputs<'a> {
         match self.object {
             Destination::File(file) => finish(file, object),
             Destination::Spool(spool, output) => {
-                spool.put(output, object).map_err(|source| failed(output.to_owned(), source))?;
+                spool.put(output, object).map_err(|error| failed(output.to_owned(), error))?;
                 Ok(object.len() as u64)
             }
         }

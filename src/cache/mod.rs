@@ -29,7 +29,7 @@ use crate::input::Modules;
 use crate::plan::Job;
 use crate::trust::Trust;
 
-pub use llvm_build::CachePruningPolicy;
+pub use llvm_build::{CachePolicyError, CachePruningPolicy};
 
 pub use crate::fingerprint::program::BuildError;
 pub use crate::fingerprint::{Key, Uncacheable};

@@ -20,12 +20,12 @@ use crate::trust::Trust;
 #[non_exhaustive]
 pub enum StoreError {
     /// The directory cannot be created, read or, for upkeep, written to.
-    #[error("cannot use the cache directory {}: {source}{}", directory.display(), hint(source))]
+    #[error("cannot use the cache directory {}: {error}{}", directory.display(), hint(error))]
     Unusable {
         /// The directory.
         directory: PathBuf,
         /// Why.
-        source: io::Error,
+        error: io::Error,
     },
     /// Its owner could put objects into builds.
     #[error(
@@ -65,8 +65,8 @@ pub enum StoreError {
     },
 }
 
-fn hint(source: &io::Error) -> &'static str {
-    match source.kind() {
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             "; name one of your own (--cache-dir, THINFARM_CACHE_DIR)"
         }
@@ -97,18 +97,18 @@ impl Store {
     /// See [`StoreError::Unusable`], [`StoreError::Untrusted`] and [`StoreError::OpenToAll`].
     pub fn open(directory: &Path, trust: &Trust) -> Result<Self, StoreError> {
         let store = Self::new(directory);
-        directory::create(directory).map_err(|source| store.unusable(source))?;
+        directory::create(directory).map_err(|error| store.unusable(error))?;
         match trust.fault_of_named(directory) {
             Ok(None) => {}
             Ok(Some(fault)) => {
                 return Err(StoreError::Untrusted { directory: directory.to_owned(), fault });
             }
-            Err(source) => return Err(store.unusable(source)),
+            Err(error) => return Err(store.unusable(error)),
         }
         match directory::is_open_to_all(directory) {
             Ok(false) => Ok(store),
             Ok(true) => Err(StoreError::OpenToAll { directory: directory.to_owned() }),
-            Err(source) => Err(store.unusable(source)),
+            Err(error) => Err(store.unusable(error)),
         }
     }
 
@@ -121,7 +121,7 @@ impl Store {
         match directory::is_foreign(directory) {
             Ok(false) => Ok(store),
             Ok(true) => Err(StoreError::NotACache { directory: directory.to_owned() }),
-            Err(source) => Err(store.unusable(source)),
+            Err(error) => Err(store.unusable(error)),
         }
     }
 
@@ -129,8 +129,8 @@ impl Store {
         Self(Arc::new(Shared { directory: directory.to_owned(), problems: Mutex::default() }))
     }
 
-    pub(super) fn unusable(&self, source: io::Error) -> StoreError {
-        StoreError::Unusable { directory: self.directory().to_owned(), source }
+    pub(super) fn unusable(&self, error: io::Error) -> StoreError {
+        StoreError::Unusable { directory: self.directory().to_owned(), error }
     }
 
     /// Where it is.

@@ -14,7 +14,8 @@ use super::run_args::{RunArgs, verify};
 use super::{cache_args, print, signals, telling, trust};
 use crate::farm::{Farm, available_cores};
 use crate::link::{
-    self, Arguments, Compiler, Directory, LinkEvent, Maker, Settings, exit_as_lld, unused_bitcode,
+    self, Arguments, Compiler, Directory, LinkEvent, ListenerError, Maker, Settings, exit_as_lld,
+    unused_bitcode,
 };
 use crate::options::{Settled, SourceName, Sources, Tally};
 use crate::plan::Plan;
@@ -233,7 +234,7 @@ impl Hearing<'_> {
         }
     }
 
-    fn hear(&mut self, event: &LinkEvent<'_>) -> Result<(), String> {
+    fn hear(&mut self, event: &LinkEvent<'_>) -> Result<(), ListenerError> {
         match event {
             LinkEvent::LeftToLlvm { reason, loses_options: true } => {
                 self.left_to_lld = true;

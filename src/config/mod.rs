@@ -9,12 +9,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use llvm_build::CachePruningPolicy;
+use llvm_build::{CachePolicyError, CachePruningPolicy};
 use serde::Deserialize;
 
 pub use missing_options::MissingOptions;
 pub use rule::{GlobError, Rule};
-pub use source_name::SourceName;
+pub use source_name::{SourceName, SourceNameError};
 
 use crate::trust::Trust;
 
@@ -66,24 +66,24 @@ pub enum ConfigError {
         reason: String,
     },
     /// A source has no such name.
-    #[error("{}: options = [\"{name}\"]: {reason}", path.display())]
+    #[error("{}: options = [\"{name}\"]: {error}", path.display())]
     Source {
         /// The file.
         path: PathBuf,
         /// The name.
         name: String,
         /// What is expected.
-        reason: String,
+        error: SourceNameError,
     },
     /// LLVM knows no such policy of caches.
-    #[error("{}: cache-policy = \"{policy}\": {reason}", path.display())]
+    #[error("{}: cache-policy = \"{policy}\": {error}", path.display())]
     CachePolicy {
         /// The file.
         path: PathBuf,
         /// The policy.
         policy: String,
-        /// LLVM's words.
-        reason: String,
+        /// Why.
+        error: CachePolicyError,
     },
     /// A glob is none.
     #[error("{}, rule {rule}: {error}", path.display())]
@@ -156,7 +156,7 @@ impl Config {
         let directory = absolute.parent().unwrap_or(Path::new("/"));
         let source = |name: String| match name.parse::<SourceName>() {
             Ok(source) => Ok(source.below(directory)),
-            Err(reason) => Err(ConfigError::Source { path: path.to_owned(), name, reason }),
+            Err(error) => Err(ConfigError::Source { path: path.to_owned(), name, error }),
         };
         let rule = |(position, rule): (usize, rule::Text)| {
             let name = format!("rule {} of {}", position + 1, path.display());
@@ -168,7 +168,7 @@ impl Config {
         };
         let policy = |policy: String| match policy.parse() {
             Ok(policy) => Ok(policy),
-            Err(reason) => Err(ConfigError::CachePolicy { path: path.to_owned(), policy, reason }),
+            Err(error) => Err(ConfigError::CachePolicy { path: path.to_owned(), policy, error }),
         };
         Ok(Self {
             cache_directory: text.cache_dir.map(|below| directory.join(below)),

@@ -35,10 +35,25 @@ impl SourceName {
     }
 }
 
-impl FromStr for SourceName {
-    type Err = String;
+/// A text that names no source.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceNameError {
+    /// There is no such source.
+    #[error("expected kbuild, compile-commands[=PATH], recorded, ninja[=DIR] or rust")]
+    Unknown,
+    /// A path is given to a source that has its place.
+    #[error("{name} takes no path")]
+    TakesNoPath {
+        /// The source.
+        name: String,
+    },
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for SourceName {
+    type Err = SourceNameError;
+
+    fn from_str(text: &str) -> Result<Self, SourceNameError> {
         let (name, path) = match text.split_once('=') {
             Some((name, path)) => (name, Some(PathBuf::from(path))),
             None => (text, None),
@@ -49,8 +64,10 @@ impl FromStr for SourceName {
             ("recorded", None) => Ok(Self::Recorded),
             ("ninja", path) => Ok(Self::Ninja(path)),
             ("rust", None) => Ok(Self::Rust),
-            ("kbuild" | "recorded" | "rust", Some(_)) => Err(format!("{name} takes no path")),
-            _ => Err("expected kbuild, compile-commands[=PATH], recorded, ninja[=DIR] or rust".to_owned()),
+            ("kbuild" | "recorded" | "rust", Some(_)) => {
+                Err(SourceNameError::TakesNoPath { name: name.to_owned() })
+            }
+            _ => Err(SourceNameError::Unknown),
         }
     }
 }

@@ -19,7 +19,7 @@ use std::thread;
 
 pub use cancel::Canceller;
 pub use costs::{Costs, Prediction, predict_by_size};
-pub use permits::{InUse, Jobserver, MachineShare, ShareError, default_memory_budget};
+pub use permits::{InUse, Jobserver, JobserverError, MachineShare, ShareError, default_memory_budget};
 pub use process::FarmError;
 pub(crate) use process::{Lent, lend_to_lld};
 pub use run::Run;

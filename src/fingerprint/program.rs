@@ -20,8 +20,8 @@ const PROGRAM: &str = "/proc/self/exe";
 #[error("cannot tell which build of {} this is: {error}", file.display())]
 #[non_exhaustive]
 pub struct BuildError {
-    file: PathBuf,
-    error: io::Error,
+    pub(crate) file: PathBuf,
+    pub(crate) error: io::Error,
 }
 
 /// A hash of the program that runs, of every library it has loaded, and of what of these the CPU has chosen.

@@ -20,12 +20,19 @@ pub struct Arguments {
     pub llvm: Vec<String>,
 }
 
+/// A response file (`@FILE`) that cannot be expanded; why, in lld's words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct ResponseFileError {
+    pub(crate) reason: String,
+}
+
 impl Arguments {
     /// Sorts `args`, among them what response files have (`@FILE`, by lld's rules).
     ///
     /// # Errors
-    /// A response file cannot be expanded; why, in lld's words.
-    pub fn sort(args: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
+    /// A response file cannot be expanded.
+    pub fn sort(args: impl IntoIterator<Item = OsString>) -> Result<Self, ResponseFileError> {
         let mut args: Vec<OsString> = args.into_iter().collect();
         if args.iter().any(|arg| arg.as_encoded_bytes().starts_with(b"@")) {
             args = match expand_response_files(&args) {
@@ -33,7 +40,7 @@ impl Arguments {
                 // Whoever calls lld by `ld.lld` looks for an emulation first; where one is, lld's own driver reads
                 // the files, tells of the error itself, and goes on.
                 Err(_) if args.iter().any(|arg| arg == "-m") => args,
-                Err(error) => return Err(error),
+                Err(reason) => return Err(ResponseFileError { reason }),
             };
         }
         let mut sorted = Self::default();

@@ -1,11 +1,12 @@
 //! The modules of one link, compiled by a farm when lld asks for their objects.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{fmt, fs, mem};
+use std::{fmt, fs, iter, mem};
 
 use llvm_build::{LinkConfig, LinkHooks, LinkJob, LinkObject, release_read_mappings};
 
@@ -83,7 +84,10 @@ pub enum LinkEvent<'a> {
     Done(&'a Plan, &'a Report, &'a Farm),
 }
 
-/// Hears what happens in a link; an error fails it.
+/// What a listener fails a link with. lld says it, with its causes.
+pub type ListenerError = Box<dyn Error + Send + Sync>;
+
+/// Hears what happens in a link; an error, which is for lld to say, fails it.
 type Listener<'a> = Box<dyn FnMut(&LinkEvent<'_>) -> Result<(), String> + 'a>;
 
 /// Compiles the modules of one link.
@@ -113,7 +117,7 @@ impl<'a> Compiler<'a> {
     pub fn new(
         settings: Settings,
         args: &Arguments,
-        listen: impl FnMut(&LinkEvent<'_>) -> Result<(), String> + 'a,
+        mut listen: impl FnMut(&LinkEvent<'_>) -> Result<(), ListenerError> + 'a,
     ) -> Self {
         Self {
             directory: settings.directory.clone(),
@@ -124,7 +128,7 @@ impl<'a> Compiler<'a> {
             caches_as_lld: false,
             hooks: LinkHooks::default(),
             dwo_directory: PathBuf::new(),
-            listen: Box::new(listen),
+            listen: Box::new(move |event| listen(event).map_err(|error| with_causes(&*error))),
             lent: None,
         }
     }
@@ -170,6 +174,12 @@ impl<'a> Compiler<'a> {
             )),
         }
     }
+}
+
+/// `error` and what caused it, in one line.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let causes = iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// What the index and the object of a module are called, where they have to be files.

@@ -12,8 +12,8 @@ mod maker;
 mod threads;
 mod wishes;
 
-pub use arguments::Arguments;
-pub use compiler::{Compiler, LinkEvent, Settings};
+pub use arguments::{Arguments, ResponseFileError};
+pub use compiler::{Compiler, LinkEvent, ListenerError, Settings};
 pub use directory::Directory;
 pub use fat_objects::unused_bitcode;
 #[doc(hidden)]

@@ -14,7 +14,7 @@ mod resolver;
 mod source;
 mod sources;
 
-pub use crate::config::{MissingOptions, SourceName};
+pub use crate::config::{MissingOptions, SourceName, SourceNameError};
 pub use affected::{Affected, MissingInput, Unusable, UnusableOptions};
 pub use command::CompileCommand;
 pub use file_options::FileOptions;

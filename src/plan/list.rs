@@ -18,12 +18,12 @@ pub struct IndexList {
 #[non_exhaustive]
 pub enum ListError {
     /// Reading failed.
-    #[error("cannot read the index list {}: {source}", path.display())]
+    #[error("cannot read the index list {}: {error}", path.display())]
     Read {
         /// The list, `-` for standard input.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        error: io::Error,
     },
     /// Something that is not a list was given.
     #[error(
@@ -45,7 +45,7 @@ impl IndexList {
     /// # Errors
     /// The file cannot be read, or is plainly something else, such as an object.
     pub fn read(path: &Path) -> Result<Self, ListError> {
-        let read = |source| ListError::Read { path: path.to_owned(), source };
+        let read = |error| ListError::Read { path: path.to_owned(), error };
         let bytes = if path == Path::new("-") {
             let mut bytes = Vec::new();
             io::stdin().lock().read_to_end(&mut bytes).map_err(read)?;

@@ -14,12 +14,12 @@ use crate::trust::Trust;
 #[non_exhaustive]
 pub enum ShareError {
     /// The directory, or a file in it, cannot be had.
-    #[error("cannot use {}: {source}", path.display())]
+    #[error("cannot use {}: {error}", path.display())]
     Unusable {
         /// The directory or file.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        error: io::Error,
     },
     /// Others could take part, or keep the user's processes waiting.
     #[error("{} is not used: {fault}", directory.display())]
@@ -49,7 +49,7 @@ pub(super) fn of_user(runtime: Option<PathBuf>, temporary: &Path) -> Result<Path
 /// one user must not be another's to replace.
 pub(super) fn named(directory: &Path, trust: &Trust) -> Result<PathBuf, ShareError> {
     const STICKY: u32 = 0o1000;
-    let unusable = |source| ShareError::Unusable { path: directory.to_owned(), source };
+    let unusable = |error| ShareError::Unusable { path: directory.to_owned(), error };
     // Whatever the umask, the new directory is none that is refused below.
     DirBuilder::new().recursive(true).mode(0o775).create(directory).map_err(unusable)?;
     let not_private = |fault| ShareError::NotPrivate { directory: directory.to_owned(), fault };
@@ -71,7 +71,7 @@ fn private(directory: PathBuf, user: Uid) -> Result<PathBuf, ShareError> {
         _ => fs::symlink_metadata(&directory),
     };
     match looked_at {
-        Err(source) => Err(ShareError::Unusable { path: directory, source }),
+        Err(error) => Err(ShareError::Unusable { path: directory, error }),
         Ok(found) => match fault(found.is_dir(), found.uid(), found.mode(), user) {
             Some(fault) => Err(ShareError::NotPrivate { directory, fault }),
             None => Ok(directory),

@@ -17,6 +17,13 @@ use crate::farm::schedule::{Next, Queue};
 #[derive(Clone)]
 pub struct Jobserver(Arc<Shared>);
 
+/// Why the jobserver that make names is not there; as a rule the line of the makefile has no `+`.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct JobserverError {
+    pub(crate) reason: String,
+}
+
 struct Shared {
     client: Client,
     /// Waits for tokens while any run goes on.
@@ -62,9 +69,10 @@ impl Jobserver {
     /// any number, or there is no make. To be called early in a program, before it has opened pipes of its own.
     ///
     /// # Errors
-    /// Why the jobserver named is not there: as a rule the line of the makefile has no `+`.
-    pub fn inherited() -> Result<Option<Self>, String> {
-        Ok(llvm_build::inherited_jobserver()?.map(Self::from))
+    /// The jobserver named is not there.
+    pub fn inherited() -> Result<Option<Self>, JobserverError> {
+        let inherited = llvm_build::inherited_jobserver();
+        Ok(inherited.map_err(|reason| JobserverError { reason })?.map(Self::from))
     }
 
     /// Gives every token back and takes no more: for a process that is about to end.

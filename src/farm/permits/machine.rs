@@ -122,7 +122,7 @@ impl MachineShare {
         memory: Option<u64>,
         slice: Duration,
     ) -> Result<Self, ShareError> {
-        let unusable = |source| ShareError::Unusable { path: directory.clone(), source };
+        let unusable = |error| ShareError::Unusable { path: directory.clone(), error };
         if getrlimit(Resource::RLIMIT_NOFILE).is_ok_and(|(soft, _)| soft < cores.get() as u64 + FILES_BESIDE)
         {
             return Err(unusable(Errno::EMFILE.into()));

@@ -11,7 +11,7 @@ mod notification;
 mod slots;
 
 pub use directory::ShareError;
-pub use jobserver::Jobserver;
+pub use jobserver::{Jobserver, JobserverError};
 pub use machine::MachineShare;
 pub use memory::default_memory_budget;
 pub use slots::InUse;
