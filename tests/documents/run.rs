@@ -73,7 +73,7 @@ pub fn run(page: &Page) -> Result<()> {
 }
 
 /// The program under test.
-fn program() -> std::path::PathBuf {
+pub fn program() -> std::path::PathBuf {
     std::env::var_os("THINFARM").map_or_else(|| env!("CARGO_BIN_EXE_thinfarm").into(), Into::into)
 }
 
