@@ -119,6 +119,46 @@ fn words_of(text: &str) -> BTreeSet<&str> {
         .collect()
 }
 
+/// What this test would not see if it read pages wrongly.
+fn faults_of_pages_are_found(_: &[Page]) -> Result<()> {
+    for (pattern, line, is_alike) in [
+        ("a … c", "a b c", true),
+        ("… c", "a  b   c", true),
+        ("a …", "a b c", true),
+        ("a b c", "a b", false),
+        ("a … c", "a b d", false),
+        ("b …", "a b c", false),
+        ("a", "a b", false),
+    ] {
+        ensure!(run::matches(pattern, line) == is_alike, "{pattern:?} and {line:?}");
+    }
+    ensure!(run::compare("a\nc\n", "a\nb\nc\n").is_ok() && run::compare("c\na\n", "a\nb\nc\n").is_err());
+    for wrong in [
+        "```sh\ntrue\n",
+        "```\ntrue\n```\n",
+        "```toml\na = 1\n```\n",
+        "```output\ntrue\n```\n",
+        "text\n\n    make all\n",
+        "- item\n  ```sh\n  true\n  ```\n",
+    ] {
+        ensure!(Page::parse("page.md", wrong).is_err(), "nothing is found in {wrong:?}");
+    }
+    let page = Page::parse("page.md", "<!-- not run: it is long -->\n```sh\nmake all\n```\n")?;
+    ensure!(page.not_run() == ["page.md: make all: it is long"] && !page.has_commands());
+    let page = Page::parse(
+        "docs/page.md",
+        "[a](b.md) [c](../DESIGN.md#nothing) `src/nothing.rs` [d](../DESIGN.md)",
+    )?;
+    let error = links::check(root(), &[page]).map_err(|error| error.to_string()).err().unwrap_or_default();
+    let broken: Vec<&str> = error.lines().skip(1).collect();
+    ensure!(
+        broken
+            == ["docs/page.md: b.md", "docs/page.md: ../DESIGN.md#nothing", "docs/page.md: `src/nothing.rs`"],
+        "{error}"
+    );
+    Ok(())
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let pages: &'static [Page] = match pages() {
@@ -132,6 +172,7 @@ fn main() -> ExitCode {
         Trial::test(name, move || test(pages).map_err(|error| format!("{error:#}").into()))
     };
     let mut trials = vec![
+        trial("faults of pages are found".to_owned(), faults_of_pages_are_found),
         trial("links lead somewhere".to_owned(), |pages| links::check(root(), pages)),
         trial("what is not run is listed".to_owned(), what_is_not_run_is_listed),
         trial("options are those of the linker".to_owned(), options_are_those_of_the_linker),
