@@ -8,7 +8,7 @@ LAID_OUT = $(BUILT)-bolt
 
 PREFIX ?= /usr/local
 
-.PHONY: help setup build release install install-release demo test test-dynamic test-kernel test-builds test-peers test-growth \
+.PHONY: help setup build release install install-release demo check test test-dynamic test-kernel test-builds test-peers test-growth \
 	parity differential fuzz bench bench-readme fmt lint docs clean
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo 'make install  install target/release/thinfarm, ld.thinfarm, man pages and shell completions in PREFIX (/usr/local)'
 	@echo 'make install-release  the same with target/release-bolt/thinfarm'
 	@echo 'make demo     build a real program through thinfarm, and run it'
+	@echo 'make check    the quick one after a change: formatting, lints, unit tests and a part of the suite (3 minutes)'
 	@echo 'make test     formatting, lints, documentation, and all tests but the full parity suite'
 	@echo 'make test-dynamic  test the development build that links LLVM dynamically (part of make test)'
 	@echo 'make test-kernel   build Linux through thinfarm, compare every object, boot it (10 to 20 minutes)'
@@ -28,7 +29,7 @@ help:
 	@echo 'make differential  random programs by ld.lld and ld.thinfarm, compared (COUNT=20000; SEED=7 repeats one)'
 	@echo 'make fuzz     the parsers of foreign text and our functions in the places of LLVM'\''s, with many random inputs'
 	@echo 'make bench    thinfarm, lld in-process, spawned clang and DTLTO, side by side (40 minutes; BENCH=kernel adds Linux)'
-	@echo 'make bench-readme  put what make bench measured into README.md'
+	@echo 'make bench-readme  put what make bench measured into BENCHMARKS.md and README.md'
 	@echo 'make fmt      format the sources'
 	@echo 'make lint     formatting and clippy'
 	@echo 'make docs     build the documentation'
@@ -66,6 +67,15 @@ endef
 
 demo: build
 	$(CARGO) run --release --quiet -p thinfarm-corpora --bin demo
+
+# One test or more of each part. CHECKS="link_terms cache" runs other parts of the suite.
+CHECKS = direction embedder cc_drop_in own_options link_kinds link_words dtlto:: cache_hits incremental explain report trust
+
+check: setup
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --all-targets -- -D warnings
+	$(CARGO) test --release --lib
+	$(CARGO) test --release --test suite -- $(CHECKS)
 
 test: lint docs
 	$(CARGO) test --workspace --release
@@ -116,7 +126,7 @@ bench: build
 
 # JSON names another report than the last one.
 bench-readme:
-	$(CARGO) run --release --quiet -p thinfarm-bench -- --readme $(JSON)
+	$(CARGO) run --release --quiet -p thinfarm-bench -- --documents $(JSON)
 
 fmt:
 	$(CARGO) fmt --all

@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include "link.h"
 #include "rust/cxx.h"
 
 #include "llvm/ADT/MapVector.h"
@@ -110,7 +111,8 @@ run_thin_backend(const BitcodeModule &Module,
                  std::unique_ptr<SummaryIndex> Index,
                  std::unique_ptr<ImportMap> Imports,
                  const CodegenOptions &Options, const JobFiles &Files,
-                 rust::Slice<const rust::String> Cc1, bool TrustDebugInfo, StageListener &Listener);
+                 rust::Slice<const rust::String> Cc1, bool TrustDebugInfo,
+                 const std::shared_ptr<LinkHooks> &Hooks, StageListener &Listener);
 std::unique_ptr<BackendResult>
 run_clang_action(rust::Slice<const rust::String> Cc1,
                  rust::Slice<const uint8_t> Module, rust::Str Output,

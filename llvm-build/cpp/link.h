@@ -2,16 +2,31 @@
 
 #pragma once
 
-namespace llvm::lto {
-struct Config;
-}
+#include "llvm/LTO/Config.h"
 
 namespace thinfarm {
 
 struct CodegenOptions;
 
-// lld's configuration while `link` has its objects made; null otherwise.
-const llvm::lto::Config *configOfLink();
+// What lld wants of all jobs of a link besides their objects. A copy: no job depends on how long lld keeps its own.
+struct LinkHooks {
+  explicit LinkHooks(const llvm::lto::Config &Conf);
+
+  // Adds the hooks to a job's own, which are called after them.
+  void addTo(llvm::lto::Config &Conf) const;
+
+  // Names of values, which the modules that --save-temps writes have.
+  const bool DiscardValueNames;
+  // --time-trace.
+  const bool TimeTraceEnabled;
+  const unsigned TimeTraceGranularity;
+
+private:
+  const bool PGOWarnMismatch;
+  // They see the modules between the stages: --save-temps writes them.
+  std::vector<std::pair<llvm::lto::Config::ModuleHookFn llvm::lto::Config::*, llvm::lto::Config::ModuleHookFn>>
+      Hooks;
+};
 
 // What `Conf` says about code generation; the triple is each module's.
 CodegenOptions optionsOfLink(const llvm::lto::Config &Conf);

@@ -41,12 +41,9 @@ namespace thinfarm {
 
 // One link at a time: lld's state belongs to the process, too.
 static LinkCallbacks *Callbacks = nullptr;
-static const lto::Config *Running = nullptr;
 // Where its objects are, for an end that LLVM decides on: a hook of --save-temps that cannot write
 // calls `exit`.
 static std::string DirectoryInUse;
-
-const lto::Config *configOfLink() { return Running; }
 
 // The option that asks for what is not in a native object.
 static StringRef onlyOwnBackends(const lto::Config &C) {
@@ -100,6 +97,7 @@ static LinkConfig facts(const lto::Config &C, const ModuleSummaryIndex &Index,
                         ThreadPoolStrategy Parallelism, const FileCache &Cache) {
   LinkConfig F;
   F.codegen = optionsOfLink(C);
+  F.hooks = std::make_shared<LinkHooks>(C);
   F.dwo_directory = text(C.DwoDir);
   F.threads = Parallelism.ThreadsRequested;
   F.cache_directory = text(Cache.getCacheDirectoryPath());
@@ -170,7 +168,7 @@ public:
     if (Error E = ThinBackendProc::wait())
       return E;
     for (size_t I = 0; I < Jobs.size(); ++I)
-      run([&, I] { write(Modules[I], Referenced, Jobs[I].index); });
+      run([&, I] { write(Modules[I], Referenced, Jobs[I]); });
     if (Error E = ThinBackendProc::wait())
       return E;
     rust::Vec<LinkObject> Objects;
@@ -201,21 +199,33 @@ private:
       BackendThreadPool.async(std::move(Work));
   }
 
-  void write(const Importing &Module, const ReferencedSymbols &Referenced,
-             rust::Vec<uint8_t> &Index) {
+  void write(const Importing &Module, const ReferencedSymbols &Referenced, LinkJob &Job) {
     ModuleToSummariesForIndexTy ById, Summaries;
     GVSummaryPtrSet Declarations;
     gatherImportedSummariesForModule(Module.Id, ModuleToDefinedGVSummaries, *Module.Imports, ById,
                                      Declarations);
     for (auto &[Id, Module] : ById)
       Summaries[idInIndex(Id)] = std::move(Module);
+    Job.instructions = countInstructions(Summaries, Declarations);
     ReferencedSymbols::Storage Added;
     Referenced.add(idInIndex(Module.Id), Summaries, Added);
     SmallString<0> Written;
     raw_svector_ostream OS(Written);
     writeIndexToFile(CombinedIndex, OS, &Summaries, &Declarations);
-    Index.reserve(Written.size());
-    llvm::copy(Written.str().bytes(), std::back_inserter(Index));
+    Job.index.reserve(Written.size());
+    llvm::copy(Written.str().bytes(), std::back_inserter(Job.index));
+  }
+
+  // As `SummaryIndex::imports` would find them in the index, which nobody has to read for that.
+  static uint64_t countInstructions(const ModuleToSummariesForIndexTy &Summaries,
+                                    const GVSummaryPtrSet &Declarations) {
+    uint64_t Count = 0;
+    for (const auto &Module : Summaries)
+      for (const auto &Global : Module.second)
+        if (auto *Function = dyn_cast<FunctionSummary>(Global.second);
+            Function && Declarations.count(Global.second) == 0)
+          Count += Function->instCount();
+    return Count;
   }
 
   // As LLVM's in-process backends decide: a module without a hash has no key.
@@ -264,7 +274,6 @@ lto::ThinBackend farmBackend(ThreadPoolStrategy Parallelism, lto::IndexWriteCall
     LinkBeginning Beginning = Callbacks->begin(Facts);
     if (Beginning.is_left_to_llvm)
       return Own(Conf, CombinedIndex, Defined, std::move(AddStream), std::move(Cache));
-    Running = &Conf;
     return std::make_unique<FarmBackendProc>(Conf, CombinedIndex, Defined, OnWrite, EmitsIndexFiles,
                                           EmitsImportsFiles, Parallelism, std::move(AddStream),
                                           std::move(Beginning));
@@ -325,7 +334,6 @@ bool link(rust::Slice<const Argument> Args, bool MayLend, LinkCallbacks &Callee)
       lld::elf::link(pointers(Storage), outs(), errs(), /*exitEarly=*/true, /*disableOutput=*/false);
   outs().flush();
   Callbacks = nullptr;
-  Running = nullptr;
   return Linked;
 }
 

@@ -69,122 +69,65 @@ static StringRef clangActionReason(const CompilerInvocation &CI) {
   return {};
 }
 
-static void readTargetOptions(const CompilerInvocation &CI, CodegenOptions &O) {
-  const CodeGenOptions &CG = CI.getCodeGenOpts();
-  const clang::TargetOptions &Target = CI.getTargetOpts();
-  const LangOptions &Lang = CI.getLangOpts();
-
-  O.thread_model = text(word(ThreadModels, Lang.getThreadModel() == LangOptions::ThreadModelKind::Single
-                                               ? llvm::ThreadModel::Single
-                                               : llvm::ThreadModel::POSIX));
-  O.float_abi = text(CG.FloatABI);
-  O.fp_op_fusion = text(word(FpOpFusions, Lang.getDefaultFPContractMode() == LangOptions::FPM_Fast
-                                              ? llvm::FPOpFusion::Fast
-                                              : llvm::FPOpFusion::Standard));
-  O.binutils_version = text(CG.BinutilsVersion);
-  O.use_init_array = CG.UseInitArray;
-  O.disable_integrated_as = CG.DisableIntegratedAS;
-  O.eabi_version = text(word(EabiVersions, Target.EABIVersion));
-  llvm::ExceptionHandling Exceptions = llvm::ExceptionHandling::None;
-  if (CG.hasSjLjExceptions())
-    Exceptions = llvm::ExceptionHandling::SjLj;
-  else if (CG.hasSEHExceptions())
-    Exceptions = llvm::ExceptionHandling::WinEH;
-  else if (CG.hasDWARFExceptions())
-    Exceptions = llvm::ExceptionHandling::DwarfCFI;
-  else if (CG.hasWasmExceptions())
-    Exceptions = llvm::ExceptionHandling::Wasm;
-  O.exception_model = text(word(ExceptionModels, Exceptions));
-  O.no_infs_fp_math = Lang.NoHonorInfs;
-  O.no_nans_fp_math = Lang.NoHonorNaNs;
-  O.no_zero_initialized_in_bss = CG.NoZeroInitializedInBSS;
-  O.bb_addr_map = CG.BBAddrMap;
-  O.bb_sections = text(CG.BBSections);
-  O.split_machine_functions = CG.SplitMachineFunctions;
-  O.partition_static_data_sections = CG.PartitionStaticDataSections;
-  O.function_sections = CG.FunctionSections;
-  O.data_sections = CG.DataSections;
-  O.ignore_xcoff_visibility = Lang.IgnoreXCOFFVisibility;
-  O.unique_section_names = CG.UniqueSectionNames;
-  O.unique_basic_block_section_names = CG.UniqueBasicBlockSectionNames;
-  O.separate_named_sections = CG.SeparateNamedSections;
-  O.tls_size = CG.TLSSize;
-  O.enable_tlsdesc = CG.EnableTLSDESC;
-  O.emulated_tls = CG.EmulatedTLS;
-  O.debugger_tuning = text(word(DebuggerKinds, CG.getDebuggerTuning()));
-  O.stack_size_section = CG.StackSizeSection;
-  O.addrsig = CG.Addrsig;
-  O.force_dwarf_frame_section = CG.ForceDwarfFrameSection;
-  O.call_graph_section = CG.CallGraphSection;
-  O.emit_call_site_info = CG.EmitCallSiteInfo;
-  O.enable_aix_extended_altivec_abi = Lang.EnableAIXExtendedAltivecABI;
-  O.xray_function_index = CG.XRayFunctionIndex;
-  O.loop_alignment = CG.LoopAlignment;
-  O.debug_strict_dwarf = CG.DebugStrictDwarf;
-  O.hotpatch = CG.HotPatch;
-  O.jmc_instrument = CG.JMCInstrument;
-  O.xcoff_read_only_pointers = CG.XCOFFReadOnlyPointers;
-  O.vector_library = text(word(
-      VectorLibraries, llvm::driver::convertDriverVectorLibraryToVectorLibrary(CG.getVecLib())));
-  switch (CG.getSwiftAsyncFramePointer()) {
-  case CodeGenOptions::SwiftAsyncFramePointerKind::Auto:
-    O.swift_async_frame_pointer = "auto";
-    break;
-  case CodeGenOptions::SwiftAsyncFramePointerKind::Always:
-    O.swift_async_frame_pointer = "always";
-    break;
-  case CodeGenOptions::SwiftAsyncFramePointerKind::Never:
-    O.swift_async_frame_pointer = "never";
-    break;
-  }
+static llvm::ThreadModel::Model threadModel(const LangOptions &Lang) {
+  return Lang.getThreadModel() == LangOptions::ThreadModelKind::Single ? llvm::ThreadModel::Single
+                                                                       : llvm::ThreadModel::POSIX;
 }
 
-static void readMCOptions(const CompilerInvocation &CI, CodegenOptions &O) {
-  const CodeGenOptions &CG = CI.getCodeGenOpts();
-  O.emit_dwarf_unwind = text(word(EmitDwarfUnwinds, CG.getEmitDwarfUnwind()));
-  O.emit_compact_unwind_non_canonical = CG.EmitCompactUnwindNonCanonical;
-  O.emit_sframe_unwind = CG.EmitSFrameUnwind;
-  O.relax_all = CG.RelaxAll;
-  O.save_temp_labels = CG.SaveTempLabels;
-  O.no_dwarf_directory_asm = CG.NoDwarfDirectoryAsm;
-  O.no_exec_stack = CG.NoExecStack;
-  O.incremental_linker_compatible = CG.IncrementalLinkerCompatible;
-  O.fatal_warnings = CG.FatalWarnings;
-  O.no_warn = CG.NoWarn;
-  O.asm_verbose = CG.AsmVerbose;
-  O.dwarf64 = CG.Dwarf64;
-  O.preserve_asm_comments = CG.PreserveAsmComments;
-  O.crel = CG.Crel;
-  O.implicit_map_syms = CG.ImplicitMapSyms;
-  O.x86_relax_relocations = CG.X86RelaxRelocations;
-  O.x86_sse2avx = CG.X86Sse2Avx;
-  O.compress_debug_sections = text(word(DebugCompressions, CG.getCompressDebugSections()));
-  O.output_asm_variant = CG.OutputAsmVariant;
-  O.ppc_use_full_register_names = CG.PPCUseFullRegisterNames;
-  O.mis_expect = CG.MisExpect;
-  O.as_secure_log_file = text(CG.AsSecureLogFile);
+static llvm::FPOpFusion::FPOpFusionMode fpOpFusion(const LangOptions &Lang) {
+  return Lang.getDefaultFPContractMode() == LangOptions::FPM_Fast ? llvm::FPOpFusion::Fast
+                                                                  : llvm::FPOpFusion::Standard;
+}
+
+static llvm::ExceptionHandling exceptionModel(const CodeGenOptions &CG) {
+  if (CG.hasSjLjExceptions())
+    return llvm::ExceptionHandling::SjLj;
+  if (CG.hasSEHExceptions())
+    return llvm::ExceptionHandling::WinEH;
+  if (CG.hasDWARFExceptions())
+    return llvm::ExceptionHandling::DwarfCFI;
+  return CG.hasWasmExceptions() ? llvm::ExceptionHandling::Wasm : llvm::ExceptionHandling::None;
+}
+
+static llvm::VectorLibrary vectorLibrary(const CodeGenOptions &CG) {
+  return llvm::driver::convertDriverVectorLibraryToVectorLibrary(CG.getVecLib());
+}
+
+static llvm::SwiftAsyncFramePointerMode swiftAsyncFramePointer(const CodeGenOptions &CG) {
+  switch (CG.getSwiftAsyncFramePointer()) {
+  case CodeGenOptions::SwiftAsyncFramePointerKind::Auto:
+    return llvm::SwiftAsyncFramePointerMode::DeploymentBased;
+  case CodeGenOptions::SwiftAsyncFramePointerKind::Always:
+    return llvm::SwiftAsyncFramePointerMode::Always;
+  case CodeGenOptions::SwiftAsyncFramePointerKind::Never:
+    return llvm::SwiftAsyncFramePointerMode::Never;
+  }
+  llvm_unreachable("clang has no other");
 }
 
 static void readOptions(const CompilerInvocation &CI, CodegenOptions &O) {
   const CodeGenOptions &CG = CI.getCodeGenOpts();
   const clang::TargetOptions &Target = CI.getTargetOpts();
+  const LangOptions &Lang = CI.getLangOpts();
   O.triple = text(Target.Triple);
   O.cpu = text(Target.CPU);
   for (const std::string &Feature : Target.Features)
     O.features.push_back(text(Feature));
-  O.abi = text(Target.ABI);
-  O.optimization_level = CG.OptimizationLevel;
   O.codegen_level = CG.OptimizationLevel;
   O.relocation_model = text(word(RelocationModels, CG.RelocationModel));
   O.code_model = text(CG.CodeModel.empty() ? "default" : StringRef(CG.CodeModel));
-  readTargetOptions(CI, O);
-  readMCOptions(CI, O);
+#define TARGET_VALUE(Field, Llvm, Clang) O.Field = Clang;
+#define TARGET_TEXT(Field, Llvm, Clang) O.Field = text(Clang);
+#define TARGET_WORD(Field, Llvm, Words, Clang) O.Field = text(word(Words, Clang));
+#define CONFIG_VALUE(Field, Llvm, Clang) O.Field = Clang;
+#define CONFIG_TEXT(Field, Llvm, Clang) O.Field = text(Clang);
+#include "codegen_options.def"
+  O.float_abi = text(CG.FloatABI);
+  O.binutils_version = text(CG.BinutilsVersion);
+  O.bb_sections = text(CG.BBSections);
+  O.no_dwarf_directory_asm = CG.NoDwarfDirectoryAsm;
+  O.output_asm_variant = CG.OutputAsmVariant;
 
-  O.unroll_loops = CG.UnrollLoops;
-  O.interchange_loops = CG.InterchangeLoops;
-  O.fuse_loops = CG.FuseLoops;
-  O.vectorize_loops = CG.VectorizeLoop;
-  O.vectorize_slp = CG.VectorizeSLP;
   O.cs_profile = "none";
   if (CG.hasProfileCSIRInstr()) {
     O.cs_profile = "generate";
@@ -195,8 +138,6 @@ static void readOptions(const CompilerInvocation &CI, CodegenOptions &O) {
     O.cs_profile = "use";
     O.cs_profile_path = text(CG.ProfileInstrumentUsePath);
   }
-  O.sample_profile = text(CG.SampleProfileFile);
-  O.profile_remapping = text(CG.ProfileRemappingFile);
   for (const std::string &Arg : CI.getFrontendOpts().LLVMArgs)
     O.llvm_args.push_back(text(Arg));
   // clang turns these two into LLVM options of the whole process (`setCommandLineOpts`).

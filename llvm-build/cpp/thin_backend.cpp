@@ -40,21 +40,15 @@ rust::Vec<LinkMessage> BackendResult::messages() const { return Messages; }
 // --- Options
 
 static void fillTargetOptions(const CodegenOptions &O, const JobFiles &F, TargetOptions &T) {
-  T.ThreadModel = value(ThreadModels, ref(O.thread_model));
+#define TARGET_VALUE(Field, Llvm, Clang) T.Llvm = O.Field;
+#define TARGET_TEXT(Field, Llvm, Clang) T.Llvm = str(O.Field);
+#define TARGET_WORD(Field, Llvm, Words, Clang) T.Llvm = value(Words, ref(O.Field));
+#include "codegen_options.def"
   T.FloatABIType = StringSwitch<FloatABI::ABIType>(ref(O.float_abi))
                        .Cases({"soft", "softfp"}, FloatABI::Soft)
                        .Case("hard", FloatABI::Hard)
                        .Default(FloatABI::Default);
-  T.AllowFPOpFusion = value(FpOpFusions, ref(O.fp_op_fusion));
   T.BinutilsVersion = TargetMachine::parseBinutilsVersion(ref(O.binutils_version));
-  T.UseInitArray = O.use_init_array;
-  T.DisableIntegratedAS = O.disable_integrated_as;
-  T.EABIVersion = value(EabiVersions, ref(O.eabi_version));
-  T.ExceptionModel = value(ExceptionModels, ref(O.exception_model));
-  T.NoInfsFPMath = O.no_infs_fp_math;
-  T.NoNaNsFPMath = O.no_nans_fp_math;
-  T.NoZerosInBSS = O.no_zero_initialized_in_bss;
-  T.BBAddrMap = O.bb_addr_map;
   StringRef BBSections = ref(O.bb_sections);
   T.BBSections = StringSwitch<BasicBlockSection>(BBSections)
                      .Case("all", BasicBlockSection::All)
@@ -67,64 +61,17 @@ static void fillTargetOptions(const CodegenOptions &O, const JobFiles &F, Target
                          "': " + List.getError().message());
     T.BBSectionsFuncListBuf = std::move(*List);
   }
-  T.EnableMachineFunctionSplitter = O.split_machine_functions;
-  T.EnableStaticDataPartitioning = O.partition_static_data_sections;
-  T.FunctionSections = O.function_sections;
-  T.DataSections = O.data_sections;
-  T.IgnoreXCOFFVisibility = O.ignore_xcoff_visibility;
-  T.UniqueSectionNames = O.unique_section_names;
-  T.UniqueBasicBlockSectionNames = O.unique_basic_block_section_names;
-  T.SeparateNamedSections = O.separate_named_sections;
-  T.TLSSize = O.tls_size;
-  T.EnableTLSDESC = O.enable_tlsdesc;
-  T.EmulatedTLS = O.emulated_tls;
-  T.DebuggerTuning = value(DebuggerKinds, ref(O.debugger_tuning));
-  T.EmitStackSizeSection = O.stack_size_section;
-  T.EmitAddrsig = O.addrsig;
-  T.ForceDwarfFrameSection = O.force_dwarf_frame_section;
-  T.EmitCallGraphSection = O.call_graph_section;
-  T.EmitCallSiteInfo = O.emit_call_site_info;
-  T.EnableAIXExtendedAltivecABI = O.enable_aix_extended_altivec_abi;
-  T.XRayFunctionIndex = O.xray_function_index;
-  T.LoopAlignment = O.loop_alignment;
-  T.DebugStrictDwarf = O.debug_strict_dwarf;
   T.ObjectFilenameForDebug = str(F.object_filename_for_debug);
-  T.Hotpatch = O.hotpatch;
-  T.JMCInstrument = O.jmc_instrument;
-  T.XCOFFReadOnlyPointers = O.xcoff_read_only_pointers;
-  T.VecLib = value(VectorLibraries, ref(O.vector_library));
-  T.SwiftAsyncFramePointer = value(SwiftAsyncFramePointers, ref(O.swift_async_frame_pointer));
-  T.MisExpect = O.mis_expect;
 }
 
 static void fillMCOptions(const CodegenOptions &O, const JobFiles &F, MCTargetOptions &MC) {
   MC.SplitDwarfFile = str(F.split_dwarf_file);
-  MC.EmitDwarfUnwind = value(EmitDwarfUnwinds, ref(O.emit_dwarf_unwind));
-  MC.EmitCompactUnwindNonCanonical = O.emit_compact_unwind_non_canonical;
-  MC.EmitSFrameUnwind = O.emit_sframe_unwind;
-  MC.MCRelaxAll = O.relax_all;
-  MC.MCSaveTempLabels = O.save_temp_labels;
   MC.MCUseDwarfDirectory = O.no_dwarf_directory_asm ? MCTargetOptions::DisableDwarfDirectory
                                                     : MCTargetOptions::EnableDwarfDirectory;
-  MC.MCNoExecStack = O.no_exec_stack;
-  MC.MCIncrementalLinkerCompatible = O.incremental_linker_compatible;
-  MC.MCFatalWarnings = O.fatal_warnings;
-  MC.MCNoWarn = O.no_warn;
-  MC.AsmVerbose = O.asm_verbose;
-  MC.Dwarf64 = O.dwarf64;
-  MC.PreserveAsmComments = O.preserve_asm_comments;
-  MC.Crel = O.crel;
-  MC.ImplicitMapSyms = O.implicit_map_syms;
-  MC.X86RelaxRelocations = O.x86_relax_relocations;
-  MC.X86Sse2Avx = O.x86_sse2avx;
-  MC.CompressDebugSections = value(DebugCompressions, ref(O.compress_debug_sections));
   // clang's 3 stands for "not specified".
   if (O.output_asm_variant != 3)
     MC.OutputAsmVariant = O.output_asm_variant;
-  MC.ABIName = str(O.abi);
   MC.IASSearchPaths = strings({F.assembler_search_paths.data(), F.assembler_search_paths.size()});
-  MC.AsSecureLogFile = str(O.as_secure_log_file);
-  MC.PPCUseFullRegisterNames = O.ppc_use_full_register_names;
 }
 
 static void fillConfig(const CodegenOptions &O, const JobFiles &F, lto::Config &Conf) {
@@ -134,18 +81,13 @@ static void fillConfig(const CodegenOptions &O, const JobFiles &F, lto::Config &
   if (ref(O.code_model) != "default")
     Conf.CodeModel = value(CodeModels, ref(O.code_model));
   Conf.RelocModel = value(RelocationModels, ref(O.relocation_model));
-  Conf.OptLevel = O.optimization_level;
+#define CONFIG_VALUE(Field, Llvm, Clang) Conf.Llvm = O.Field;
+#define CONFIG_TEXT(Field, Llvm, Clang) Conf.Llvm = str(O.Field);
+#include "codegen_options.def"
   Conf.CGOptLevel = *CodeGenOpt::getLevel(O.codegen_level);
   fillTargetOptions(O, F, Conf.Options);
   fillMCOptions(O, F, Conf.Options.MCOptions);
-  Conf.SampleProfile = str(O.sample_profile);
-  Conf.ProfileRemapping = str(O.profile_remapping);
-  Conf.PTO.LoopUnrolling = O.unroll_loops;
-  Conf.PTO.LoopInterchange = O.interchange_loops;
-  Conf.PTO.LoopFusion = O.fuse_loops;
   Conf.PTO.LoopInterleaving = O.unroll_loops;
-  Conf.PTO.LoopVectorization = O.vectorize_loops;
-  Conf.PTO.SLPVectorization = O.vectorize_slp;
   Conf.PTO.CallGraphProfile = !O.disable_integrated_as;
   Conf.RunCSIRInstr = ref(O.cs_profile) == "generate";
   Conf.CSIRProfile = str(O.cs_profile_path);
@@ -166,35 +108,36 @@ static lto::Config::ModuleHookFn both(lto::Config::ModuleHookFn First,
   return [=](unsigned Task, const llvm::Module &M) { return First(Task, M) && Second(Task, M); };
 }
 
-// What lld wants of all jobs besides their objects: modules between the stages (--save-temps writes them), and
-// fewer warnings.
-static void followLink(lto::Config &Conf) {
-  const lto::Config *Link = configOfLink();
-  if (!Link)
-    return;
-  Conf.PGOWarnMismatch = Link->PGOWarnMismatch;
+LinkHooks::LinkHooks(const lto::Config &Link)
+    : DiscardValueNames(Link.ShouldDiscardValueNames), TimeTraceEnabled(Link.TimeTraceEnabled),
+      TimeTraceGranularity(Link.TimeTraceGranularity), PGOWarnMismatch(Link.PGOWarnMismatch) {
   for (auto Hook : {&lto::Config::PreOptModuleHook, &lto::Config::PostPromoteModuleHook,
                     &lto::Config::PostInternalizeModuleHook, &lto::Config::PostImportModuleHook,
                     &lto::Config::PostOptModuleHook, &lto::Config::PreCodeGenModuleHook})
-    Conf.*Hook = both(Link->*Hook, Conf.*Hook);
+    if (Link.*Hook)
+      Hooks.push_back({Hook, Link.*Hook});
+}
+
+void LinkHooks::addTo(lto::Config &Conf) const {
+  Conf.PGOWarnMismatch = PGOWarnMismatch;
+  for (const auto &[Place, Hook] : Hooks)
+    Conf.*Place = both(Hook, Conf.*Place);
 }
 
 // This thread's part of lld's --time-trace.
 class TimeTrace {
 public:
-  TimeTrace() : Link(configOfLink()) {
-    if (isOn())
-      timeTraceProfilerInitialize(Link->TimeTraceGranularity, "thin backend");
+  explicit TimeTrace(const LinkHooks *Hooks) : IsOn(Hooks && Hooks->TimeTraceEnabled) {
+    if (IsOn)
+      timeTraceProfilerInitialize(Hooks->TimeTraceGranularity, "thin backend");
   }
   ~TimeTrace() {
-    if (isOn())
+    if (IsOn)
       timeTraceProfilerFinishThread();
   }
 
 private:
-  bool isOn() const { return Link && Link->TimeTraceEnabled; }
-
-  const lto::Config *Link;
+  const bool IsOn;
 };
 
 namespace {
@@ -243,8 +186,8 @@ private:
 
 static void runJob(const BitcodeModule &Module, const SummaryIndex &Index, ImportMap &Imports,
                    const CodegenOptions &Options, const JobFiles &Files,
-                   BackendDiagnostics &Diagnostics, LLVMContext &Context, StageListener &Listener,
-                   BackendResult &Result) {
+                   BackendDiagnostics &Diagnostics, LLVMContext &Context, const LinkHooks *Hooks,
+                   StageListener &Listener, BackendResult &Result) {
   // LLVM can be stopped between stages only, and then it succeeds without an object.
   auto Reached = [&](Stage Next) {
     bool GoesOn = Listener.reached(Next);
@@ -252,15 +195,14 @@ static void runJob(const BitcodeModule &Module, const SummaryIndex &Index, Impor
       Result.Error = "stopped";
     return GoesOn;
   };
-  TimeTrace Trace;
+  TimeTrace Trace(Hooks);
   StageClock Clock;
   StageTimes &Times = *Result.Times;
   Activity At(Module, Imports);
 
   Context.enableDebugTypeODRUniquing();
   // clang keeps names of values in case textual IR is read or written; no object depends on them.
-  const lto::Config *Link = configOfLink();
-  Context.setDiscardValueNames(!Link || Link->ShouldDiscardValueNames);
+  Context.setDiscardValueNames(!Hooks || Hooks->DiscardValueNames);
   Expected<std::unique_ptr<llvm::Module>> Loaded =
       llvm::BitcodeModule(*Module.Thin).parseModule(Context);
   if (!Loaded) {
@@ -305,7 +247,8 @@ static void runJob(const BitcodeModule &Module, const SummaryIndex &Index, Impor
     Clock.end(Times.optimise);
     return Reached(Stage::Codegen);
   };
-  followLink(Conf);
+  if (Hooks)
+    Hooks->addTo(Conf);
   auto AddStream = [&](size_t, const Twine &) {
     return std::make_unique<CachedFileStream>(std::make_unique<raw_svector_ostream>(Result.Object),
                                               str(Files.object_filename_for_debug));
@@ -322,7 +265,7 @@ std::unique_ptr<BackendResult>
 run_thin_backend(const BitcodeModule &Module, std::unique_ptr<SummaryIndex> Index,
                  std::unique_ptr<ImportMap> Imports, const CodegenOptions &Options,
                  const JobFiles &Files, rust::Slice<const rust::String> Cc1, bool TrustDebugInfo,
-                 StageListener &Listener) {
+                 const std::shared_ptr<LinkHooks> &Hooks, StageListener &Listener) {
   auto Result = std::make_unique<BackendResult>();
   // Made outside the guarded call: after a crash the context is in an unknown state and is leaked.
   auto Context = std::make_unique<LLVMContext>();
@@ -333,7 +276,8 @@ run_thin_backend(const BitcodeModule &Module, std::unique_ptr<SummaryIndex> Inde
   // Remarks nobody asked for never reach the handler.
   Context->setDiagnosticHandler(std::move(Handler), /*RespectFilters=*/true);
   GuardOutcome Guard = runGuarded([&] {
-    runJob(Module, *Index, *Imports, Options, Files, Diagnostics, *Context, Listener, *Result);
+    runJob(Module, *Index, *Imports, Options, Files, Diagnostics, *Context, Hooks.get(), Listener,
+           *Result);
   });
   if (!Guard.Error.empty()) {
     Result->Error = Guard.Error;

@@ -432,11 +432,13 @@ pub(crate) mod ffi {
     }
 
     /// What lld decided about the ThinLTO backends of a link.
-    #[derive(Clone, Debug)]
+    #[derive(Clone)]
     pub struct LinkConfig {
         /// lld's `llvm::lto::Config`. Without a triple, which is each module's, and without `llvm_args`; an
         /// empty relocation model is each module's.
         codegen: CodegenOptions,
+        /// The part that is no plain data, see [`LinkConfig::link_hooks`].
+        hooks: SharedPtr<LinkHooks>,
         /// `--plugin-opt=dwo_dir=`.
         dwo_directory: String,
         /// `--thinlto-jobs=` or `--threads=`; 0 without.
@@ -477,6 +479,8 @@ pub(crate) mod ffi {
         module: String,
         /// The index.
         index: Vec<u8>,
+        /// Instructions of the module's own functions and of those it imports, before optimisation.
+        instructions: u64,
     }
 
     /// What a backend job of a link made.
@@ -534,6 +538,8 @@ pub(crate) mod ffi {
         type ImportMap;
         /// What a job made: object bytes, diagnostics, times.
         type BackendResult;
+        /// What lld wants of all jobs of a link besides their objects.
+        type LinkHooks;
 
         /// Registers every target and the crash handlers; idempotent.
         fn initialize();
@@ -610,6 +616,7 @@ pub(crate) mod ffi {
             files: &JobFiles,
             cc1: &[String],
             trust_debug_info: bool,
+            hooks: &SharedPtr<LinkHooks>,
             listener: &mut StageListener<'_>,
         ) -> UniquePtr<BackendResult>;
         fn run_clang_action(

@@ -8,6 +8,7 @@ use crate::bitcode::{Bitcode, Index};
 use crate::bridge::ffi::{self, CodegenOptions, JobFiles, LinkMessage, Stage, StageTimes};
 use crate::command::Cc1;
 use crate::crash;
+use crate::lld::LinkHooks;
 
 /// What a successful job made.
 pub struct Compiled {
@@ -106,6 +107,8 @@ pub struct Settings<'a> {
     /// The debug information of the modules is not verified as it is read, where LLVM is linked statically. That is
     /// for bitcode that this very LLVM wrote.
     pub trust_debug_info: bool,
+    /// What the link of the job wants besides.
+    pub hooks: &'a LinkHooks,
 }
 
 /// Hears of the stages of a job, on its thread: which one begins. `false` stops the job, which is the only way to stop
@@ -147,10 +150,19 @@ pub fn compile_with_thin_backend<'a>(
     for import in imports {
         map.pin_mut().add(import.raw());
     }
-    let Settings { options, files, warning_flags, trust_debug_info } = *settings;
-    let cc1 = &warning_flags.0;
-    let raw =
-        ffi::run_thin_backend(module.raw(), index.raw, map, options, files, cc1, trust_debug_info, listener);
+    let Settings { options, files, warning_flags, trust_debug_info, hooks } = *settings;
+    let (cc1, hooks) = (&warning_flags.0, &hooks.0);
+    let raw = ffi::run_thin_backend(
+        module.raw(),
+        index.raw,
+        map,
+        options,
+        files,
+        cc1,
+        trust_debug_info,
+        hooks,
+        listener,
+    );
     Compiled::of(raw)
 }
 

@@ -45,8 +45,8 @@ pub use crash::{clear_up_after_crash, contain_crashes, describe_program, remove_
 pub use heap::ThreadPeak;
 pub use jobserver::inherited_jobserver;
 pub use lld::{
-    LinkCompiler, codegen_words, exit_as_lld, expand_response_files, first_fat_object, has_run_lto, link,
-    say_as_lld,
+    LinkCompiler, LinkHooks, codegen_words, exit_as_lld, expand_response_files, first_fat_object,
+    has_run_lto, link, say_as_lld,
 };
 pub use mapped::Mapped;
 pub use mappings::release_read_mappings;

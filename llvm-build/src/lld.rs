@@ -6,6 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::{fmt, mem};
 
+use cxx::SharedPtr;
+
 use crate::bridge::ffi::{
     self, Argument, CodegenWord, LinkBeginning, LinkConfig, LinkJob, LinkMessage, LinkObject,
 };
@@ -31,6 +33,35 @@ pub trait LinkCompiler {
 
     /// lld has the objects.
     fn finish(&mut self);
+}
+
+/// What lld wants of all jobs of a link besides their objects: to see the modules between LLVM's stages (`--save-temps`),
+/// and their part of `--time-trace`. By default nothing.
+#[derive(Clone)]
+pub struct LinkHooks(pub(crate) SharedPtr<ffi::LinkHooks>);
+
+// SAFETY: the C++ object is never changed, and LLVM's own backends call the same hooks from many threads at once.
+unsafe impl Send for LinkHooks {}
+// SAFETY: as above.
+unsafe impl Sync for LinkHooks {}
+
+impl Default for LinkHooks {
+    fn default() -> Self {
+        Self(SharedPtr::null())
+    }
+}
+
+impl fmt::Debug for LinkHooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LinkHooks").field(&!self.0.is_null()).finish()
+    }
+}
+
+impl LinkConfig {
+    /// The part of it that is for jobs in this process alone.
+    pub fn link_hooks(&self) -> LinkHooks {
+        LinkHooks(self.hooks.clone())
+    }
 }
 
 /// What the bridge calls.
@@ -165,6 +196,7 @@ mod tests {
         let mut callbacks = LinkCallbacks(&mut panicking);
         let config = LinkConfig {
             codegen: parse_cc1(&Cc1::new(vec!["-cc1".to_owned()])).unwrap().options,
+            hooks: SharedPtr::null(),
             dwo_directory: String::new(),
             threads: 1,
             cache_directory: String::new(),

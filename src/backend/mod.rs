@@ -333,6 +333,7 @@ fn compile(job: &Job, modules: &Modules, reached: &mut dyn FnMut(Stage) -> bool)
             files: &outputs.redirect(&job.command.files),
             warning_flags: job.command.warning_flags(),
             trust_debug_info: trusts_debug_info,
+            hooks: &job.in_memory.as_ref().map(|place| place.hooks.clone()).unwrap_or_default(),
         };
         compile_with_thin_backend(module, index, read, &settings, &mut StageListener(&mut go_on))
     } else {
@@ -429,8 +430,12 @@ pub fn remove_leftovers(job: &Job, pid: u32) {
 }
 
 /// How many instructions `job` compiles, with those of functions it imports, before optimisation: what its index says,
-/// which is read for that. `None` if it says nothing, because it cannot be read or because nothing is imported.
+/// which is read for that unless lld has counted. `None` if it says nothing, because it cannot be read or because nothing
+/// is imported.
 pub fn instructions(job: &Job) -> Option<u64> {
+    if let Some(counted) = job.in_memory.as_ref().and_then(|place| place.instructions) {
+        return Some(counted);
+    }
     let index = read_index(job).ok()?;
     (!index.is_empty()).then(|| index.imports(&job.module).instructions)
 }

@@ -28,10 +28,10 @@ pub(super) struct RunArgs {
     /// Write what each job cost to FILE, as JSON.
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
-    /// Compile everything with CLANG too (a name or a path) and compare the objects; a difference is a failure.
+    /// Compile every module with CLANG (a name or a path) as well, and compare the objects. A difference is a failure.
     #[arg(long, value_name = "CLANG")]
     verify_with: Option<PathBuf>,
-    /// Tell of every object, and of the ten slowest at the end.
+    /// Print every object, and the ten slowest at the end.
     #[arg(short, long)]
     pub(super) verbose: bool,
     #[command(flatten)]

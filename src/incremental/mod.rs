@@ -13,7 +13,7 @@ use std::path::Path;
 pub use crate::fingerprint::Change;
 use tracing::debug;
 
-use state::{Entry, State, Written};
+use state::{ObjectRecord, State, Written};
 
 use crate::backend::JobError;
 use crate::fingerprint::Fingerprint;
@@ -108,7 +108,7 @@ impl Incremental {
     pub fn done(&mut self, job: &Job, report: &JobReport) -> io::Result<()> {
         match (&report.result, self.wanted.remove(&key(job))) {
             (Ok(_), Some(fingerprint)) => {
-                self.state.add(&key(job), Entry { fingerprint, written: Written::of(job) })
+                self.state.add(&key(job), ObjectRecord { fingerprint, written: Written::of(job) })
             }
             (Ok(_), None) | (Err(JobError::Command(_)), _) => Ok(()),
             (Err(_), _) => self.state.forget(&key(job)),

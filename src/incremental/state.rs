@@ -28,13 +28,13 @@ const VERSION: u32 = 2;
 pub(super) struct State {
     path: PathBuf,
     journal: File,
-    entries: HashMap<String, Entry>,
+    entries: HashMap<String, ObjectRecord>,
     stamps: HashMap<String, Stamp>,
 }
 
 /// What is known of an object that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct ObjectRecord {
     /// What it was made of.
     pub(super) fingerprint: Fingerprint,
     /// What was written.
@@ -62,7 +62,7 @@ impl Written {
 #[serde(rename_all = "kebab-case")]
 enum Line {
     State { version: u32, build: String },
-    Object { output: String, entry: Entry },
+    Object { output: String, entry: ObjectRecord },
     Failed { output: String },
     Module { id: String, stamp: Stamp },
 }
@@ -98,7 +98,7 @@ impl State {
         std::mem::take(&mut self.stamps)
     }
 
-    pub(super) fn entry(&self, output: &str) -> Option<&Entry> {
+    pub(super) fn entry(&self, output: &str) -> Option<&ObjectRecord> {
         self.entries.get(output)
     }
 
@@ -108,7 +108,7 @@ impl State {
         self.entries.retain(|output, _| outputs.contains(output));
     }
 
-    pub(super) fn add(&mut self, output: &str, entry: Entry) -> io::Result<()> {
+    pub(super) fn add(&mut self, output: &str, entry: ObjectRecord) -> io::Result<()> {
         self.append(&Line::Object { output: output.to_owned(), entry: entry.clone() })?;
         self.entries.insert(output.to_owned(), entry);
         Ok(())
@@ -154,7 +154,7 @@ fn build() -> String {
     format!("thinfarm {} {identity}, {}", env!("CARGO_PKG_VERSION"), llvm_build::clang_version())
 }
 
-type Parsed = (HashMap<String, Entry>, HashMap<String, Stamp>);
+type Parsed = (HashMap<String, ObjectRecord>, HashMap<String, Stamp>);
 
 fn parse(text: &str) -> Result<Parsed, String> {
     let mut lines = text.lines().map(serde_json::from_str);

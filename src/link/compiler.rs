@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fmt, fs, mem};
 
-use llvm_build::{LinkConfig, LinkJob, LinkObject, release_read_mappings};
+use llvm_build::{LinkConfig, LinkHooks, LinkJob, LinkObject, release_read_mappings};
 
 use super::wishes::wishes;
 use super::{Arguments, Directory};
@@ -77,6 +77,7 @@ pub struct Compiler<'a> {
     /// What the link says to modules with options of their own.
     terms: Option<LinkTerms>,
     caches_as_lld: bool,
+    hooks: LinkHooks,
     directory: Directory,
     dwo_directory: PathBuf,
     listen: Listener<'a>,
@@ -104,6 +105,7 @@ impl<'a> Compiler<'a> {
             line: None,
             terms: None,
             caches_as_lld: false,
+            hooks: LinkHooks::default(),
             dwo_directory: PathBuf::new(),
             listen: Box::new(listen),
             lent: None,
@@ -193,6 +195,7 @@ impl llvm_build::LinkCompiler for Compiler<'_> {
         let line = LinkLine::new(config.codegen.clone(), self.args.llvm.clone());
         self.terms = Some(LinkTerms::new(config.codegen.clone(), wishes));
         self.line = Some(line.warnings(config.fatal_warnings, config.no_warnings));
+        self.hooks = config.link_hooks();
         self.dwo_directory = PathBuf::from(&config.dwo_directory);
         let asked = NonZero::new(config.threads as usize);
         if let Some(threads) = settings.threads.or(asked) {
@@ -219,7 +222,7 @@ impl llvm_build::LinkCompiler for Compiler<'_> {
             split_dwarf(&mut plan, &mut asked, &self.dwo_directory);
         }
         let places = self.directory.places().iter().cloned();
-        keep_in_memory(&mut plan, &mut asked, Spool::new(farm.memory_for_objects(), places));
+        keep_in_memory(&mut plan, &mut asked, Spool::new(farm.memory_for_objects(), places), &self.hooks);
         (self.listen)(&LinkEvent::Planned(&plan, &sources))?;
         // Jobs map what they read themselves, and of modules lld only needs the names of symbols from now on.
         drop(sources);
@@ -292,11 +295,16 @@ fn split_dwarf(plan: &mut Plan, asked: &mut Asked, directory: &Path) {
 }
 
 /// Gives the jobs of `plan` their indexes, and a `spool` for their objects.
-fn keep_in_memory(plan: &mut Plan, asked: &mut Asked, spool: Spool) {
+fn keep_in_memory(plan: &mut Plan, asked: &mut Asked, spool: Spool, hooks: &LinkHooks) {
     let spool = Arc::new(spool);
     for job in &mut plan.jobs {
-        let index = mem::take(&mut asked.get(job).index);
-        job.in_memory = Some(InMemory { index: index.into(), spool: spool.clone() });
+        let asked = asked.get(job);
+        job.in_memory = Some(InMemory {
+            index: mem::take(&mut asked.index).into(),
+            instructions: Some(asked.instructions),
+            spool: spool.clone(),
+            hooks: hooks.clone(),
+        });
     }
 }
 

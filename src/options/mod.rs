@@ -3,28 +3,26 @@
 //! This is the only place that knows that compiler flags exist. It does not know what they mean:
 //! clang's own driver and cc1 parser, linked into this process, say that.
 
+mod affected;
 mod command;
 mod file_options;
 mod frame;
 mod link_line;
 mod link_terms;
-mod missing_input;
 mod origin;
 mod resolver;
 pub mod source;
 mod sources;
-mod unusable;
 
 pub use crate::config::{MissingOptions, SourceName};
+pub use affected::{Affected, MissingInput, Unusable, UnusableOptions};
 pub use command::CompileCommand;
 pub use file_options::FileOptions;
 pub use frame::Frame;
 pub use link_line::LinkLine;
 pub use link_terms::{LinkTerms, Settled, Tally, Wish, fields_that_differ};
 pub use llvm_build::{CodegenOptions, CommandError, JobFiles, MissingFile};
-pub use missing_input::MissingInput;
 pub use origin::{Explained, Origin, explain};
 pub use resolver::Resolver;
 pub use source::SourceError;
 pub use sources::{Provenance, Sources};
-pub use unusable::UnusableOptions;

@@ -60,29 +60,9 @@ impl Resolver {
         index: &str,
         output: &str,
     ) -> Result<Arc<CompileCommand>, CommandError> {
-        let files = JobFiles {
-            input: module.to_owned(),
-            index: index.to_owned(),
-            output: output.to_owned(),
-            ..JobFiles::default()
-        };
-        let Some(known) = self.known.get(options) else {
-            let known = self.learn(options, files)?;
-            let command = known.first.clone();
-            self.count(module, &known.departures);
-            self.known.insert(options.clone(), known);
-            return Ok(Arc::new(command));
-        };
-        let departures = known.departures.clone();
-        let command = if known.per_job {
-            let mut command = CompileCommand::of_backend(&known.settled, self.clang.clone(), files)?;
-            self.share(&mut command);
-            command
-        } else {
-            known.first.for_another(files)
-        };
-        self.count(module, &departures);
-        Ok(Arc::new(command))
+        let files = files_of(module, index, output);
+        let is_new = self.learn_if_new(options, &files)?;
+        self.command(options, module, files, is_new)
     }
 
     /// The same, if LLVM knows the options after `-mllvm` too, which clang does not look at.
@@ -96,17 +76,47 @@ impl Resolver {
         index: &str,
         output: &str,
     ) -> Result<Arc<CompileCommand>, CommandError> {
-        if !self.known.contains_key(options) {
-            let (input, index, output) = (module.to_owned(), index.to_owned(), output.to_owned());
-            let known = self.learn(options, JobFiles { input, index, output, ..JobFiles::default() })?;
-            self.known.insert(options.clone(), known);
-        }
+        let files = files_of(module, index, output);
+        let is_new = self.learn_if_new(options, &files)?;
         match unknown_llvm_arg(&self.known[options].first.codegen().llvm_args) {
             Some(arg) => {
                 Err(CommandError::Unsupported(format!("LLVM does not know the option {arg} (-mllvm)")))
             }
-            None => self.resolve(options, module, index, output),
+            None => self.command(options, module, files, is_new),
         }
+    }
+
+    /// The command of the job of `files`, which is the example that `options` were learnt by if these are new.
+    fn command(
+        &mut self,
+        options: &FileOptions,
+        module: &str,
+        files: JobFiles,
+        is_new: bool,
+    ) -> Result<Arc<CompileCommand>, CommandError> {
+        let known = &self.known[options];
+        let departures = known.departures.clone();
+        let command = if is_new {
+            known.first.clone()
+        } else if known.per_job {
+            let mut command = CompileCommand::of_backend(&known.settled, self.clang.clone(), files)?;
+            self.share(&mut command);
+            command
+        } else {
+            known.first.for_another(files)
+        };
+        self.count(module, &departures);
+        Ok(Arc::new(command))
+    }
+
+    /// Makes sure that `options` are known; whether they were not.
+    fn learn_if_new(&mut self, options: &FileOptions, files: &JobFiles) -> Result<bool, CommandError> {
+        if self.known.contains_key(options) {
+            return Ok(false);
+        }
+        let known = self.learn(options, files.clone())?;
+        self.known.insert(options.clone(), known);
+        Ok(true)
     }
 
     /// What `options` mean, by the example of the job of `files`.
@@ -143,6 +153,11 @@ impl Resolver {
             self.sets.insert(command.codegen().clone());
         }
     }
+}
+
+fn files_of(module: &str, index: &str, output: &str) -> JobFiles {
+    let [input, index, output] = [module, index, output].map(str::to_owned);
+    JobFiles { input, index, output, ..JobFiles::default() }
 }
 
 fn names_files_after_the_job(files: &JobFiles) -> bool {

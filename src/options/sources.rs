@@ -10,9 +10,10 @@ use serde::Serialize;
 
 use llvm_build::{MissingFile, ModuleFacts, ModuleRecord, backend_flags, option_groups};
 
+use super::affected::collect;
 use super::source::compile_commands::Wanted;
 use super::source::{self, CompileCommands, Kept, RanIn, SourceError};
-use super::{FileOptions, Frame, LinkLine, MissingInput, UnusableOptions, missing_input, unusable};
+use super::{FileOptions, Frame, LinkLine, MissingInput, Unusable, UnusableOptions};
 use crate::config::{MissingOptions, Rule, SourceName};
 use crate::input::{Archives, Location, Modules};
 
@@ -247,7 +248,7 @@ impl Sources {
                         return Err(error);
                     }
                     let reason = format!("they are {count} different command lines, of several files");
-                    unusable::collect(&mut self.unusable, module, reason);
+                    collect(&mut self.unusable, module, Unusable(reason));
                     is_missing = false;
                     break;
                 }
@@ -311,7 +312,7 @@ impl Sources {
 
     /// Remembers that `module` is compiled without its own options, for `reason`, which does not name it.
     pub fn note_unusable(&mut self, module: &str, reason: String) {
-        unusable::collect(&mut self.unusable, module, reason);
+        collect(&mut self.unusable, module, Unusable(reason));
     }
 
     /// Modules that are compiled without their own options.
@@ -367,7 +368,9 @@ impl Sources {
             options.directory =
                 provenance.found_files_in.as_deref().and_then(|directory| self.elsewhere(directory));
         }
-        missing_input::collect(&mut self.missing_inputs, &flags.missing, named.module);
+        for file in &flags.missing {
+            collect(&mut self.missing_inputs, named.module, file.clone());
+        }
         provenance.missing_files = flags.missing;
         Ok((options, provenance))
     }

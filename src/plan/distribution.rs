@@ -50,8 +50,6 @@ pub struct DistributedJob {
     pub index: String,
     /// The native object.
     pub output: String,
-    /// What is imported from.
-    pub imports: Vec<String>,
     /// Arguments besides those that name the files above.
     pub args: Vec<String>,
 }
@@ -79,8 +77,8 @@ pub enum DistributionError {
 
 #[derive(Deserialize)]
 struct Text {
-    common: Object<Common>,
-    jobs: Vec<Object<Job>>,
+    common: ByName<Common>,
+    jobs: Vec<ByName<Job>>,
 }
 
 #[derive(Deserialize)]
@@ -100,20 +98,20 @@ struct Job {
 }
 
 /// A `T` that was written with the names of its fields: serde would also take an array of their values.
-struct Object<T>(T);
+struct ByName<T>(T);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for ByName<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Fields<T>(PhantomData<T>);
         impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
-            type Value = Object<T>;
+            type Value = ByName<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
+                T::deserialize(MapAccessDeserializer::new(fields)).map(ByName)
             }
         }
         deserializer.deserialize_map(Fields(PhantomData))
@@ -138,7 +136,7 @@ impl Distribution {
         let mut json = serde_json::Deserializer::from_slice(text);
         let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);
         let read = serde_ignored::deserialize(tracked, |field| unknown.push(field.to_string()));
-        let Object(Text { common: Object(common), jobs }) =
+        let ByName(Text { common: ByName(common), jobs }) =
             read.map_err(|error| match track.path().to_string().as_str() {
                 field if error.is_data() && field != "." => format!("{field}: {error}"),
                 _ => error.to_string(),
@@ -146,7 +144,7 @@ impl Distribution {
         json.end().map_err(|error| error.to_string())?;
 
         let (compiler, common_args) = split(common.args)?;
-        let job = |(position, Object(job)): (usize, Object<Job>)| {
+        let job = |(position, ByName(job)): (usize, ByName<Job>)| {
             job.read().map_err(|reason| format!("jobs[{position}].{reason}"))
         };
         Ok(Self {
@@ -178,7 +176,7 @@ impl Job {
             };
             args.drain(at..at + named.len());
         }
-        Ok(DistributedJob { module, index, output, imports: inputs.collect(), args })
+        Ok(DistributedJob { module, index, output, args })
     }
 }
 
@@ -263,7 +261,6 @@ mod tests {
             module: "a.o".to_owned(),
             index: "a.bc".to_owned(),
             output: "a.1.27.native.o".to_owned(),
-            imports: vec!["b.o".to_owned()],
             args: Vec::new(),
         };
         assert_eq!(read.jobs[0], expected);

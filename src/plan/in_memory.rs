@@ -7,18 +7,22 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use llvm_build::Mapped;
+use llvm_build::{LinkHooks, Mapped};
 
 use super::Job;
 use crate::output::Spool;
 
-/// What a job has in the place of two files.
+/// What a job has in the place of two files, in a link that this process does.
 #[derive(Clone, Debug)]
 pub struct InMemory {
     /// Its index.
     pub index: Arc<[u8]>,
+    /// Instructions that it compiles, those of imported functions too, before optimisation; `None` if nobody counted.
+    pub instructions: Option<u64>,
     /// Where its object goes, under the name of [`Job::output`].
     pub spool: Arc<Spool>,
+    /// What lld wants of it besides. A child worker has none.
+    pub hooks: LinkHooks,
 }
 
 /// Creates the directory that `file` is to be in, for this user alone, if it is not there.
@@ -102,7 +106,12 @@ mod tests {
     }
 
     fn in_memory() -> Option<InMemory> {
-        Some(InMemory { index: (*b"index").into(), spool: Arc::new(Spool::new(u64::MAX, [])) })
+        Some(InMemory {
+            index: (*b"index").into(),
+            instructions: None,
+            spool: Arc::new(Spool::new(u64::MAX, [])),
+            hooks: LinkHooks::default(),
+        })
     }
 
     #[test]

@@ -199,7 +199,7 @@ impl Plan {
         let _span = info_span!("plan", modules = distribution.jobs.len()).entered();
         let mut jobs = Vec::with_capacity(distribution.jobs.len());
         for job in &distribution.jobs {
-            let DistributedJob { module, index, output, args, .. } = job;
+            let DistributedJob { module, index, output, args } = job;
             let wanted = Wanted::new(module, index.as_ref(), output.as_ref());
             let wanted = Wanted { origin: job.taken_from(), more: args, ..wanted };
             let command = wanted.compiled(sources, resolver)?.command;

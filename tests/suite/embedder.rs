@@ -87,7 +87,7 @@ fn embedder() {
 
 /// The masks of signals that this process blocks, ignores and handles.
 fn signals() -> Vec<String> {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let status = fs::read_to_string("/proc/thread-self/status").unwrap();
     let lines = status.lines().filter(|line| line.starts_with("Sig") && !line.starts_with("SigQ"));
     let lines: Vec<_> = lines.map(str::to_owned).collect();
     assert_eq!(lines.len(), 4, "{lines:?}");

@@ -52,6 +52,7 @@ mod missing_files;
 mod naming;
 mod native_objects;
 mod odd_inputs;
+mod option_list;
 mod own_options;
 mod peers_clang;
 mod precedence;

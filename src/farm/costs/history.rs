@@ -13,11 +13,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::output::OutputFile;
 
 /// Names a job from run to run.
-pub(super) type Key = u64;
+pub(super) type JobKey = u64;
 
 /// What a job cost.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Entry {
+pub(super) struct Cost {
     /// Bytes of the module.
     pub(super) size: u64,
     /// The most memory the job had allocated, bytes; 0 if the allocator did not tell.
@@ -53,7 +53,7 @@ impl History {
     }
 
     /// What is known of `keys`, and of others.
-    pub(super) fn read(&self, keys: &[Key]) -> HashMap<Key, Entry> {
+    pub(super) fn read(&self, keys: &[JobKey]) -> HashMap<JobKey, Cost> {
         let is_needed = |number: &u64| keys.iter().any(|key| key % FILES == *number);
         (0..FILES).filter(is_needed).flat_map(|number| read(&self.path(number))).collect()
     }
@@ -63,7 +63,7 @@ impl History {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub(super) fn add(&self, learnt: &HashMap<Key, Entry>) -> io::Result<()> {
+    pub(super) fn add(&self, learnt: &HashMap<JobKey, Cost>) -> io::Result<()> {
         if !learnt.is_empty() {
             fs::create_dir_all(&self.directory)?;
         }
@@ -77,7 +77,7 @@ impl History {
             for (&key, &entry) in news {
                 let before = entries.get(&key).filter(|before| before.size == entry.size);
                 let seconds = before.map_or(entry.seconds, |before| (before.seconds + entry.seconds) / 2.0);
-                entries.insert(key, Entry { seconds, ..entry });
+                entries.insert(key, Cost { seconds, ..entry });
             }
             OutputFile::create(&path)?.finish(&encoded(&newest(entries)))?;
         }
@@ -95,19 +95,19 @@ pub(super) fn today() -> u32 {
     u32::try_from(since.as_secs() / (24 * 60 * 60)).unwrap_or(u32::MAX)
 }
 
-fn newest(entries: HashMap<Key, Entry>) -> Vec<(Key, Entry)> {
-    let mut entries: Vec<(Key, Entry)> = entries.into_iter().collect();
+fn newest(entries: HashMap<JobKey, Cost>) -> Vec<(JobKey, Cost)> {
+    let mut entries: Vec<(JobKey, Cost)> = entries.into_iter().collect();
     entries.sort_unstable_by_key(|(key, entry)| (std::cmp::Reverse(entry.day), *key));
     entries.truncate(MOST_ENTRIES);
     entries
 }
 
 /// The entries of a file, none if it is not whole.
-fn read(path: &Path) -> HashMap<Key, Entry> {
+fn read(path: &Path) -> HashMap<JobKey, Cost> {
     fs::read(path).ok().and_then(|bytes| decoded(&bytes)).unwrap_or_default()
 }
 
-fn encoded(entries: &[(Key, Entry)]) -> Vec<u8> {
+fn encoded(entries: &[(JobKey, Cost)]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(MAGIC.len() + entries.len() * RECORD + blake3::OUT_LEN);
     bytes.extend(MAGIC);
     for (key, entry) in entries {
@@ -122,16 +122,16 @@ fn encoded(entries: &[(Key, Entry)]) -> Vec<u8> {
     bytes
 }
 
-fn decoded(bytes: &[u8]) -> Option<HashMap<Key, Entry>> {
+fn decoded(bytes: &[u8]) -> Option<HashMap<JobKey, Cost>> {
     let (content, hash) = bytes.split_last_chunk::<{ blake3::OUT_LEN }>()?;
     let (records, []) = content.strip_prefix(MAGIC)?.as_chunks::<RECORD>() else { return None };
     (blake3::hash(content) == *hash).then(|| records.iter().filter_map(record).collect())
 }
 
-fn record(bytes: &[u8; RECORD]) -> Option<(Key, Entry)> {
+fn record(bytes: &[u8; RECORD]) -> Option<(JobKey, Cost)> {
     let long = |at| bytes[at..].first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
     let (seconds, day) = bytes[24..].split_first_chunk()?;
-    let entry = Entry {
+    let entry = Cost {
         size: long(8)?,
         peak_memory: long(16)?,
         seconds: f32::from_le_bytes(*seconds),
@@ -144,8 +144,8 @@ fn record(bytes: &[u8; RECORD]) -> Option<(Key, Entry)> {
 mod tests {
     use super::*;
 
-    fn entry(seconds: f32) -> Entry {
-        Entry { size: 3 << 20, peak_memory: 5 << 30, seconds, day: 20_000 }
+    fn entry(seconds: f32) -> Cost {
+        Cost { size: 3 << 20, peak_memory: 5 << 30, seconds, day: 20_000 }
     }
 
     fn history() -> (tempfile::TempDir, History) {
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!((seen[&1], seen[&2], seen[&17]), (entry(4.0), entry(1.5), entry(9.0)));
         history.add(&HashMap::from([(1, entry(2.0))])).unwrap();
         assert_eq!(history.read(&[1])[&1].seconds, 3.0);
-        history.add(&HashMap::from([(1, Entry { size: 9, ..entry(2.0) })])).unwrap();
+        history.add(&HashMap::from([(1, Cost { size: 9, ..entry(2.0) })])).unwrap();
         assert_eq!(history.read(&[1])[&1].seconds, 2.0, "another module is no mean");
         assert_eq!(history.read(&[1])[&17], entry(9.0));
     }
@@ -189,7 +189,7 @@ mod tests {
     fn the_oldest_fall_away() {
         let (_directory, history) = history();
         let key = |number: usize| number as u64 * FILES;
-        let old = Entry { day: 1, ..entry(1.0) };
+        let old = Cost { day: 1, ..entry(1.0) };
         let all =
             (0..MOST_ENTRIES + 5).map(|number| (key(number), if number < 5 { old } else { entry(1.0) }));
         history.add(&all.collect()).unwrap();

@@ -9,7 +9,7 @@ use std::io;
 use std::num::NonZero;
 use std::path::Path;
 
-use history::{Entry, History, Key};
+use history::{Cost, History, JobKey};
 pub use model::predict_by_size;
 
 use crate::backend;
@@ -42,10 +42,10 @@ impl Costs {
     }
 
     /// What is known of each job of `plan`.
-    fn entries(&self, plan: &Plan) -> Vec<Option<Entry>> {
+    fn entries(&self, plan: &Plan) -> Vec<Option<Cost>> {
         let keys = keys(plan);
         let known = self.0.read(&keys);
-        let entry = |(job, key): (&Job, &Key)| known.get(key).filter(|entry| is_of(job, entry)).copied();
+        let entry = |(job, key): (&Job, &JobKey)| known.get(key).filter(|entry| is_of(job, entry)).copied();
         plan.jobs.iter().zip(&keys).map(entry).collect()
     }
 
@@ -58,7 +58,7 @@ impl Costs {
         let entry = |job: &Job, report: &JobReport| {
             let done = report.result.as_ref().ok().filter(|_| !report.is_from_cache())?;
             let peak_memory = done.peak_memory.unwrap_or(0);
-            Some(Entry { size: job.size, peak_memory, seconds: done.cpu_seconds() as f32, day })
+            Some(Cost { size: job.size, peak_memory, seconds: done.cpu_seconds() as f32, day })
         };
         let learnt = plan.jobs.iter().zip(keys(plan)).zip(reports);
         let learnt = learnt.filter_map(|((job, key), report)| Some((key, entry(job, report.as_ref()?)?)));
@@ -78,12 +78,12 @@ pub(super) fn predict(
     let models = by_size(plan, |position| wanted(position) && entries[position].is_none(), threads);
     let speed = speed(&models, &entries);
     let scaled = |model: Prediction| Prediction { seconds: model.seconds * speed, ..model };
-    let known = |(model, entry): (Prediction, Option<Entry>)| entry.map_or(scaled(model), Prediction::from);
+    let known = |(model, entry): (Prediction, Option<Cost>)| entry.map_or(scaled(model), Prediction::from);
     models.into_iter().zip(entries).map(known).collect()
 }
 
-impl From<Entry> for Prediction {
-    fn from(entry: Entry) -> Self {
+impl From<Cost> for Prediction {
+    fn from(entry: Cost) -> Self {
         let memory = match entry.peak_memory {
             0 => predict_by_size(entry.size, || None).memory,
             peak => model::claim(peak),
@@ -101,13 +101,13 @@ fn by_size(plan: &Plan, worth: impl Fn(usize) -> bool + Sync, threads: NonZero<u
 
 /// Whether the entry can be of the job as it is now: one of a module that is twice as large, or half, is of another
 /// one with the same name or of one that was rewritten.
-fn is_of(job: &Job, entry: &Entry) -> bool {
+fn is_of(job: &Job, entry: &Cost) -> bool {
     let (small, large) = (job.size.min(entry.size), job.size.max(entry.size));
     large / 2 <= small
 }
 
 /// How many seconds of this machine a second of the model is: the median of what is known.
-fn speed(models: &[Prediction], entries: &[Option<Entry>]) -> f64 {
+fn speed(models: &[Prediction], entries: &[Option<Cost>]) -> f64 {
     let known = models.iter().zip(entries);
     let mut ratios: Vec<f64> =
         known.filter_map(|(model, entry)| Some(f64::from((*entry)?.seconds) / model.seconds)).collect();
@@ -117,8 +117,8 @@ fn speed(models: &[Prediction], entries: &[Option<Entry>]) -> f64 {
 
 /// The names of the jobs in the history: module id and options. Offsets of archive members move with every change of
 /// the archive, so members of one name are told apart by their order.
-fn keys(plan: &Plan) -> Vec<Key> {
-    let mut seen: HashMap<Key, u32> = HashMap::new();
+fn keys(plan: &Plan) -> Vec<JobKey> {
+    let mut seen: HashMap<JobKey, u32> = HashMap::new();
     let key = |job: &Job| {
         let place = match Location::of(&job.module) {
             Location::File(path) => (path, String::new()),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use llvm_build::{Mapped, watch_jobs};
+use llvm_build::{LinkHooks, Mapped, watch_jobs};
 use signal_hook::low_level;
 
 use super::build;
@@ -70,7 +70,12 @@ impl Worker {
                     let Some(index) = protocol::receive_bytes(from, size) else { break };
                     // Of one object, which is sent as soon as it is made.
                     let spool = Arc::new(Spool::new(u64::MAX, []));
-                    job.in_memory = Some(InMemory { index: index.into(), spool });
+                    job.in_memory = Some(InMemory {
+                        index: index.into(),
+                        instructions: None,
+                        spool,
+                        hooks: LinkHooks::default(),
+                    });
                 }
                 self.running.fetch_add(1, Ordering::Relaxed);
                 let job = Arc::new(job);

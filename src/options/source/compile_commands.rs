@@ -23,7 +23,7 @@ const NAME: &str = "compile_commands.json";
 pub struct CompileCommands {
     /// For people.
     name: String,
-    entries: Vec<Entry>,
+    entries: Vec<Compilation>,
     by_output: HashMap<PathBuf, Vec<usize>>,
     /// By absolute path, and by the name as it is given.
     by_source: HashMap<PathBuf, Vec<usize>>,
@@ -50,7 +50,7 @@ impl Folders {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct Compilation {
     directory: PathBuf,
     output: Option<PathBuf>,
     words: Words,
@@ -169,7 +169,7 @@ impl CompileCommands {
             self.by_source.entry(given).or_default().push(position);
         }
         self.by_source.entry(absolute).or_default().push(position);
-        self.entries.push(Entry { directory, output, words });
+        self.entries.push(Compilation { directory, output, words });
         Ok(())
     }
 
