@@ -28,7 +28,7 @@ help:
 	@echo 'make differential  random programs by ld.lld and ld.thinfarm, compared (COUNT=20000; SEED=7 repeats one)'
 	@echo 'make fuzz     the parsers of foreign text and our functions in the places of LLVM'\''s, with many random inputs'
 	@echo 'make bench    thinfarm, lld in-process, spawned clang and DTLTO, side by side (40 minutes; BENCH=kernel adds Linux)'
-	@echo 'make bench-readme  put what make bench measured into README.md'
+	@echo 'make bench-readme  put what make bench measured into BENCHMARKS.md and README.md'
 	@echo 'make fmt      format the sources'
 	@echo 'make lint     formatting and clippy'
 	@echo 'make docs     build the documentation'
@@ -116,7 +116,7 @@ bench: build
 
 # JSON names another report than the last one.
 bench-readme:
-	$(CARGO) run --release --quiet -p thinfarm-bench -- --readme $(JSON)
+	$(CARGO) run --release --quiet -p thinfarm-bench -- --documents $(JSON)
 
 fmt:
 	$(CARGO) fmt --all

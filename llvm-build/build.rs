@@ -9,7 +9,7 @@ mod lld;
 #[path = "build/locate.rs"]
 mod locate;
 
-use std::env;
+use std::{env, fs};
 
 const SOURCES: &[&str] = &[
     "cpp/assembly.cpp",
@@ -47,12 +47,26 @@ const REPLACEMENTS: &[&str] = &[
     "cpp/processor_features.cpp",
     "cpp/read_record.cpp",
     "cpp/replaced.cpp",
+    "cpp/replaced_debug_info.cpp",
+    "cpp/replaced_lld.cpp",
+    "cpp/replaced_records.cpp",
 ];
+
+/// Those of an earlier build, among them copies that are linked no more: tests look at all that are there.
+fn remove_old_libraries() {
+    let files = env::var_os("OUT_DIR").and_then(|out| fs::read_dir(out).ok());
+    for file in files.into_iter().flatten().flatten() {
+        if file.path().extension().is_some_and(|extension| extension == "a") {
+            let _ = fs::remove_file(file.path());
+        }
+    }
+}
 
 fn main() {
     let llvm = locate::locate().unwrap_or_else(|not_found| locate::fail(&not_found.to_string()));
     let binaries = llvm.directory("--bindir");
 
+    remove_old_libraries();
     let is_dynamic = env::var_os("CARGO_FEATURE_DYNAMIC_LLVM").is_some();
 
     let mut bridge = match is_dynamic {
@@ -94,5 +108,6 @@ fn main() {
         link::static_llvm(&llvm);
     }
     println!("cargo::rustc-env=THINFARM_LLVM_BINDIR={}", binaries.display());
+    println!("cargo::rustc-env=THINFARM_LLVM_LIBDIR={}", llvm.directory("--libdir").display());
     println!("cargo::rustc-env=THINFARM_LLVM_VERSION={}", llvm.version);
 }

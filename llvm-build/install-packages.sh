@@ -25,7 +25,7 @@ Install these by the means of this system, then run make again:
                           (Debian: llvm-$major-dev libclang-$major-dev liblld-$major-dev libpolly-$major-dev)
   clang $major and lld $major     (Debian: clang-$major lld-$major)
   a C++17 compiler, make  (Debian: g++ make)
-  CMake and ninja, for the tests  (Debian: cmake ninja-build)
+  CMake, ninja and mold, for the tests  (Debian: cmake ninja-build mold)
   zlib, zstd, libxml2 and Z3 with headers, which LLVM links
                           (Debian: zlib1g-dev libzstd-dev libxml2-dev libz3-dev)
   BOLT $major, for make release alone  (Debian: bolt-$major libbolt-$major-dev)
@@ -42,7 +42,7 @@ is_llvm_config() {
 
 # The Debian packages to have, one to a line.
 wanted_packages() {
-    printf '%s\n' g++ make cmake ninja-build
+    printf '%s\n' g++ make cmake ninja-build mold
     if [ -n "$with_bolt" ] && ! { [ -n "$prefix" ] && [ -x "$prefix/bin/llvm-bolt" ]; }; then
         printf '%s\n' "bolt-$major" "libbolt-$major-dev"
     fi

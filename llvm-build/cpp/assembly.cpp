@@ -106,7 +106,7 @@ private:
     // Characters among a few numbers, whose place depends on the record's age and need not be known.
     std::string Text(Record.begin(), Record.end());
     if (StringRef(Text).contains_insensitive(".inc"))
-      Texts.push_back(rust::String::lossy(Text));
+      Texts.push_back(text(Text));
     return Error::success();
   }
 
@@ -123,15 +123,15 @@ rust::Vec<rust::String> BitcodeModule::assembly(rust::String &Error) const {
   GuardOutcome Guard = runGuarded([&] {
     Expected<std::vector<llvm::BitcodeModule>> Modules = getBitcodeModuleList(Buffer);
     if (!Modules) {
-      Error = rust::String::lossy(toString(Modules.takeError()));
+      Error = text(toString(Modules.takeError()));
       return;
     }
     for (const llvm::BitcodeModule &Module : *Modules)
       if (llvm::Error E = AssemblyFinder(Module.getBuffer(), Texts).find())
-        Error = rust::String::lossy(toString(std::move(E)));
+        Error = text(toString(std::move(E)));
   });
   if (!Guard.Error.empty())
-    Error = rust::String::lossy(Guard.Error);
+    Error = text(Guard.Error);
   return Texts;
 }
 

@@ -67,14 +67,14 @@ std::unique_ptr<BitcodeModule> open_bitcode(rust::Slice<const uint8_t> Bytes, ru
     std::optional<StringRef> Embedded;
     if (hasObjectMagic(contents(Bytes)))
       if (llvm::Error E = embeddedBitcode(contents(Bytes)).moveInto(Embedded)) {
-        Error = rust::String::lossy(toString(std::move(E)));
+        Error = text(toString(std::move(E)));
         return;
       }
     Result = std::make_unique<BitcodeModule>(ref(Id).str(), Embedded.value_or(contents(Bytes)),
                                              Embedded.has_value());
     Expected<std::vector<llvm::BitcodeModule>> Modules = getBitcodeModuleList(Result->Buffer);
     if (!Modules) {
-      Error = rust::String::lossy(toString(Modules.takeError()));
+      Error = text(toString(Modules.takeError()));
       return;
     }
     if (Modules->empty()) {
@@ -85,7 +85,7 @@ std::unique_ptr<BitcodeModule> open_bitcode(rust::Slice<const uint8_t> Bytes, ru
     for (llvm::BitcodeModule &Module : *Modules) {
       Expected<BitcodeLTOInfo> Info = Module.getLTOInfo();
       if (!Info) {
-        Error = rust::String::lossy(toString(Info.takeError()));
+        Error = text(toString(Info.takeError()));
         return;
       }
       if (Info->IsThinLTO && !Result->Thin)
@@ -93,7 +93,7 @@ std::unique_ptr<BitcodeModule> open_bitcode(rust::Slice<const uint8_t> Bytes, ru
     }
   });
   if (!Guard.Error.empty())
-    Error = rust::String::lossy(Guard.Error);
+    Error = text(Guard.Error);
   return Error.empty() ? std::move(Result) : nullptr;
 }
 
@@ -110,8 +110,8 @@ ModuleFacts BitcodeModule::facts() const {
   Facts.is_thin_lto = Thin.has_value();
   Facts.is_embedded = Embedded;
   runGuarded([&] {
-    Facts.triple = rust::String::lossy(orEmpty(getBitcodeTargetTriple(Buffer)));
-    Facts.producer = rust::String::lossy(orEmpty(getBitcodeProducerString(Buffer)));
+    Facts.triple = text(orEmpty(getBitcodeTargetTriple(Buffer)));
+    Facts.producer = text(orEmpty(getBitcodeProducerString(Buffer)));
   });
   return Facts;
 }
@@ -132,12 +132,12 @@ std::unique_ptr<SummaryIndex> read_index(rust::Slice<const uint8_t> Bytes, rust:
   GuardOutcome Guard = runGuarded([&] {
     if (llvm::Error E =
             getModuleSummaryIndex({contents(Bytes), ref(Id)}).moveInto(Result->Index))
-      Error = rust::String::lossy(toString(std::move(E)));
+      Error = text(toString(std::move(E)));
     else
       takeIdsFromIndex(*Result->Index);
   });
   if (!Guard.Error.empty())
-    Error = rust::String::lossy(Guard.Error);
+    Error = text(Guard.Error);
   return Error.empty() ? std::move(Result) : nullptr;
 }
 
@@ -161,7 +161,7 @@ Imports SummaryIndex::imports(rust::Str ModuleId) const {
   llvm::sort(Sources);
   Sources.erase(llvm::unique(Sources), Sources.end());
   for (StringRef Source : Sources)
-    Result.sources.push_back(rust::String::lossy(Source.data(), Source.size()));
+    Result.sources.push_back(text(Source));
   return Result;
 }
 

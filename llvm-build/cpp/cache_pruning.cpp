@@ -13,17 +13,17 @@ namespace thinfarm {
 
 rust::String check_pruning_policy(rust::Str Policy) {
   Expected<CachePruningPolicy> Parsed = parseCachePruningPolicy(ref(Policy));
-  return Parsed ? rust::String() : rust::String::lossy(toString(Parsed.takeError()));
+  return Parsed ? rust::String() : text(toString(Parsed.takeError()));
 }
 
 rust::String prune_cache(rust::Slice<const uint8_t> Directory, rust::Str Policy, bool &Pruned) {
   Expected<CachePruningPolicy> Parsed = parseCachePruningPolicy(ref(Policy));
   if (!Parsed)
-    return rust::String::lossy(toString(Parsed.takeError()));
+    return text(toString(Parsed.takeError()));
   StringRef Path(reinterpret_cast<const char *>(Directory.data()), Directory.size());
   // A fatal error if the size of the disk is not known, for example because the directory is gone.
   GuardOutcome Outcome = runGuarded([&] { Pruned = pruneCache(Path, *Parsed); });
-  return rust::String::lossy(Outcome.Error);
+  return text(Outcome.Error);
 }
 
 } // namespace thinfarm

@@ -73,7 +73,7 @@ rust::Vec<CodegenWord> codegen_words(rust::Slice<const rust::String> Words) {
       continue;
     CodegenWord Word;
     // Of several the last counts, or all in its place.
-    Word.word = rust::String::lossy(Given.back());
+    Word.word = text(Given.back());
     Word.with = With;
     Word.without = std::move(Without);
     Result.push_back(std::move(Word));

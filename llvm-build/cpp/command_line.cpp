@@ -1,4 +1,5 @@
 #include "command_line.h"
+#include "guard.h"
 
 #include "llvm-build/src/bridge.rs.h"
 
@@ -80,7 +81,7 @@ void CommandLine::appendTo(BackendFlags &Flags) {
       continue;
     Flags.starts.push_back(Flags.flags.size());
     for (unsigned At = Start; At < End; ++At)
-      Flags.flags.push_back(rust::String::lossy(Argv[At]));
+      Flags.flags.push_back(text(Argv[At]));
   }
   Flags.starts.push_back(Flags.flags.size());
 }

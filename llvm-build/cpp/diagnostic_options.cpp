@@ -24,7 +24,7 @@ rust::Vec<rust::String> diagnostic_options(rust::Slice<const rust::String> Cc1) 
   std::unique_ptr<DiagnosticOptions> O = parsed(Cc1);
   rust::Vec<rust::String> Result;
   auto Put = [&](StringRef Name, StringRef Value) {
-    Result.push_back(rust::String::lossy((Name + "=" + Value).str()));
+    Result.push_back(text((Name + "=" + Value).str()));
   };
   auto PutNumber = [&](StringRef Name, unsigned Value) { Put(Name, std::to_string(Value)); };
   auto PutAll = [&](StringRef Name, const std::vector<std::string> &Values) {
@@ -50,7 +50,7 @@ rust::Vec<rust::String> diagnostic_files(rust::Slice<const rust::String> Cc1) {
   for (const std::string *File : {&O->DiagnosticLogFile, &O->DiagnosticSerializationFile,
                                   &O->DiagnosticSuppressionMappingsFile})
     if (!File->empty())
-      Result.push_back(rust::String::lossy(*File));
+      Result.push_back(text(*File));
   return Result;
 }
 

@@ -109,7 +109,7 @@ void BackendDiagnostics::wordAsLld(const DiagnosticInfo &Info) {
   if (auto *Source = dyn_cast<DiagnosticInfoSrcMgr>(&Info); Source && Source->isInlineAsmDiag())
     Words = Source->getModuleName().str() + " ";
   Words += print(Info);
-  Message.text = rust::String::lossy(Words);
+  Message.text = text(Words);
   Result.Messages.push_back(std::move(Message));
 }
 

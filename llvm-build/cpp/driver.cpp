@@ -79,7 +79,7 @@ DriverOutcome run_driver(rust::Slice<const rust::String> Args, rust::Str Clang,
   }
   if (Expanded) {
     for (const char *Arg : drop_begin(Argv))
-      Outcome.arguments.push_back(rust::String::lossy(Arg));
+      Outcome.arguments.push_back(text(Arg));
     Driver TheDriver(Executable, sys::getDefaultTargetTriple(), *Diags, "clang LLVM compiler", FS);
     TheDriver.setCheckInputsExist(CheckInputs);
     std::unique_ptr<Compilation> C(TheDriver.BuildCompilation(Argv));
@@ -88,8 +88,8 @@ DriverOutcome run_driver(rust::Slice<const rust::String> Args, rust::Str Clang,
       Outcome.compiles_nothing = C->getJobs().empty();
       if (Reason.empty() && !Outcome.compiles_nothing)
         for (const char *Arg : C->getJobs().begin()->getArguments())
-          Outcome.cc1.push_back(rust::String::lossy(Arg));
-      Outcome.refusal = rust::String::lossy(Reason);
+          Outcome.cc1.push_back(text(Arg));
+      Outcome.refusal = text(Reason);
       SmallVector<unsigned, 64> Starts;
       for (const opt::Arg *A : C->getInputArgs())
         Starts.push_back(A->getIndex());
@@ -100,7 +100,7 @@ DriverOutcome run_driver(rust::Slice<const rust::String> Args, rust::Str Clang,
       Outcome.option_starts.push_back(static_cast<uint32_t>(Argv.size() - 1));
     }
   }
-  Outcome.diagnostics = rust::String::lossy(Text);
+  Outcome.diagnostics = text(Text);
   return Outcome;
 }
 

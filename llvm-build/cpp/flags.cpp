@@ -135,7 +135,7 @@ BackendFlags backend_flags(rust::Slice<const rust::String> Args, rust::Str Progr
     FS->setCurrentWorkingDirectory(ref(Directory));
   }
   if (Error E = driver::expandResponseFiles(Argv, /*ClangCLMode=*/false, Allocator, FS.get())) {
-    Result.error = rust::String::lossy(toString(std::move(E)));
+    Result.error = text(toString(std::move(E)));
     return Result;
   }
   Argv.erase(Argv.begin());
@@ -152,7 +152,7 @@ BackendFlags backend_flags(rust::Slice<const rust::String> Args, rust::Str Progr
   StringRef RanIn = ref(Directory);
   if (!Known.empty())
     RanIn = likelyDirectory(Line, Known);
-  Result.directory = rust::String::lossy(RanIn.data(), RanIn.size());
+  Result.directory = text(RanIn);
   resolveFiles(Line, RanIn, Result);
   Line.appendTo(Result);
   return Result;

@@ -32,6 +32,10 @@ inline llvm::StringRef ref(const rust::String &Text) {
 inline std::string str(const rust::String &Text) {
   return {Text.data(), Text.size()};
 }
+// What is not UTF-8 is replaced.
+inline rust::String text(llvm::StringRef Text) {
+  return rust::String::lossy(Text.data(), Text.size());
+}
 std::vector<std::string> strings(rust::Slice<const rust::String> Texts);
 
 } // namespace thinfarm

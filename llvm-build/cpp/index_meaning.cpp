@@ -55,7 +55,7 @@ public:
                                       Meaning.size() * sizeof(uint64_t)));
     llvm::copy(Hash, Result.hash.begin());
     for (StringRef Id : Ranked)
-      Result.modules.push_back(rust::String::lossy(Id.data(), Id.size()));
+      Result.modules.push_back(text(Id));
     return Result;
   }
 
@@ -146,12 +146,12 @@ IndexMeaning index_meaning(rust::Slice<const uint8_t> Bytes, rust::Str ModuleId)
   GuardOutcome Guard = runGuarded([&] {
     IndexWalk Walk({reinterpret_cast<const char *>(Bytes.data()), Bytes.size()});
     if (Error E = Walk.walk())
-      Result.error = rust::String::lossy(toString(std::move(E)));
+      Result.error = text(toString(std::move(E)));
     else
       Result = Walk.meaning(ref(ModuleId));
   });
   if (!Guard.Error.empty())
-    Result.error = rust::String::lossy(Guard.Error);
+    Result.error = text(Guard.Error);
   return Result;
 }
 

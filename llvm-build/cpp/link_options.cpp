@@ -18,8 +18,6 @@ using namespace llvm;
 
 namespace thinfarm {
 
-static rust::String text(StringRef Text) { return rust::String::lossy(Text.data(), Text.size()); }
-
 static void readTargetOptions(const TargetOptions &T, CodegenOptions &O) {
 #define TARGET_VALUE(Field, Llvm, Clang) O.Field = T.Llvm;
 #define TARGET_TEXT(Field, Llvm, Clang) O.Field = text(T.Llvm);

@@ -98,18 +98,18 @@ static LinkConfig facts(const lto::Config &C, const ModuleSummaryIndex &Index,
   LinkConfig F;
   F.codegen = optionsOfLink(C);
   F.hooks = std::make_shared<LinkHooks>(C);
-  F.dwo_directory = rust::String::lossy(C.DwoDir);
+  F.dwo_directory = text(C.DwoDir);
   F.threads = Parallelism.ThreadsRequested;
-  F.cache_directory = rust::String::lossy(Cache.getCacheDirectoryPath());
-  F.not_cacheable = rust::String::lossy(notCacheable(C).str());
+  F.cache_directory = text(Cache.getCacheDirectoryPath());
+  F.not_cacheable = text(notCacheable(C).str());
   F.fatal_warnings = lld::errorHandler().fatalWarnings;
   F.no_warnings = lld::errorHandler().suppressWarnings;
   StringRef Option = onlyOwnBackends(C);
   std::string NotText = pathThatIsNotText(Index);
-  F.only_own_backends = rust::String::lossy(Option.empty() ? NotText : Option.str());
+  F.only_own_backends = text(Option.empty() ? NotText : Option.str());
   if (NotText.empty())
     for (const auto &Module : Index.modulePaths())
-      F.modules.push_back(rust::String::lossy(Module.getKey().str()));
+      F.modules.push_back(text(Module.getKey().str()));
   return F;
 }
 
@@ -144,7 +144,7 @@ public:
     StringRef Id = BM.getModuleIdentifier();
     LinkJob Job;
     Job.task = Task;
-    Job.module = rust::String::lossy(Id.data(), Id.size());
+    Job.module = text(Id);
     Jobs.push_back(std::move(Job));
     Modules.push_back({Id, &ImportList});
     if (EmitsIndexFiles)
@@ -304,7 +304,7 @@ ExpandedArguments expand_response_files(rust::Slice<const Argument> Args) {
       Allocator, Windows ? cl::TokenizeWindowsCommandLine : cl::TokenizeGNUCommandLine);
   ExpandedArguments Result;
   if (Error E = Context.expandResponseFiles(Expanded)) {
-    Result.error = rust::String::lossy(toString(std::move(E)));
+    Result.error = text(toString(std::move(E)));
     return Result;
   }
   for (StringRef Text : Expanded) {

@@ -37,7 +37,13 @@ static bool Prunes = false;
 // See `countForPruning`, by task. Of null pointers only the number counts.
 static std::vector<std::unique_ptr<MemoryBuffer>> Counted;
 
-void setLending(bool May) { MayLend = May; }
+void setLending(bool May) {
+  MayLend = May;
+  // What the link before this one left.
+  HasFarm = CachesAsLld = Prunes = false;
+  Take = nullptr;
+  Counted.clear();
+}
 void setFarm(bool CachesAsLld) {
   HasFarm = true;
   thinfarm::CachesAsLld = CachesAsLld;

@@ -3,6 +3,7 @@
 
 #include "bridge.h"
 #include "command_line.h"
+#include "guard.h"
 #include "llvm-build/src/bridge.rs.h"
 
 #include "clang/Options/Options.h"
@@ -167,8 +168,8 @@ static void resolveFile(CommandLine &Line, const Arg &A, StringRef Directory, Ba
     if (What == Named::Read && !isReplaced(Line, A)) {
       if (Absolute.empty())
         Absolute = usualName(A);
-      Flags.missing.push_back({rust::String::lossy(Line.written(A)),
-                               rust::String::lossy(Absolute.data(), Absolute.size()),
+      Flags.missing.push_back({text(Line.written(A)),
+                               text(Absolute),
                                readOnly(A)});
     }
     Line.drop(A);

@@ -21,8 +21,6 @@ using llvm::StringRef;
 
 namespace thinfarm {
 
-static rust::String text(StringRef Text) { return rust::String::lossy(Text.data(), Text.size()); }
-
 // A feature whose work clang does around the backend rather than in it.
 static StringRef clangActionReason(const CompilerInvocation &CI) {
   const CodeGenOptions &CG = CI.getCodeGenOpts();

@@ -110,7 +110,7 @@ rust::String set_llvm_args(rust::Slice<const rust::String> Args) {
   // What comes before an option that LLVM rejects has its value by then, and would have it in the next run.
   if (!cl::ParseCommandLineOptions(static_cast<int>(Argv.size()), Argv.data(), "", &OS))
     cl::ResetAllOptionOccurrences();
-  return rust::String::lossy(Complaint);
+  return text(Complaint);
 }
 
 void reset_llvm_args() { cl::ResetAllOptionOccurrences(); }

@@ -47,6 +47,11 @@ public:
   }
 
   uint64_t variable(unsigned Width) {
+    // Pieces of one bit hold nothing, and any number of them may follow.
+    if (LLVM_UNLIKELY(Width < 2)) {
+      Bad = true;
+      return 0;
+    }
     uint64_t Piece = fixed(Width);
     const uint64_t More = uint64_t(1) << (Width - 1);
     uint64_t Value = Piece & (More - 1);
@@ -118,7 +123,9 @@ static void readElements(BitReader &Bits, SmallVectorImpl<uint64_t> &Values, Fn 
 
 static void readArray(BitReader &Bits, SmallVectorImpl<uint64_t> &Values,
                       const BitCodeAbbrevOp &Element) {
-  if (Element.isLiteral())
+  // Also of an array that is empty.
+  if (Element.isLiteral() || Element.getEncoding() == BitCodeAbbrevOp::Array ||
+      Element.getEncoding() == BitCodeAbbrevOp::Blob)
     Bits.setBad();
   else if (Element.getEncoding() == BitCodeAbbrevOp::VBR)
     readElements(Bits, Values, [&, Width = unsigned(Element.getEncodingData())] {

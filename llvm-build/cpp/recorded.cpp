@@ -17,8 +17,6 @@ using namespace llvm;
 
 namespace thinfarm {
 
-static rust::String text(StringRef Text) { return rust::String::lossy(Text.data(), Text.size()); }
-
 static uint32_t flagValue(const Module &M, StringRef Flag) {
   auto *Value = mdconst::extract_or_null<ConstantInt>(M.getModuleFlag(Flag));
   return Value ? static_cast<uint32_t>(Value->getZExtValue()) : 0;

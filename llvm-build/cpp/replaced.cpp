@@ -1,12 +1,11 @@
 #include "replaced.h"
 
 #include "asm_registers.h"
+#include "comparison.h"
 #include "guard.h"
 #include "originals.h"
 
 #include "llvm/ADT/DenseSet.h"
-#include "llvm/ADT/Twine.h"
-#include "llvm/Bitstream/BitstreamReader.h"
 #include "llvm/CodeGen/TargetLowering.h"
 #include "llvm/CodeGen/TargetRegisterInfo.h"
 #include "llvm/CodeGen/TargetSubtargetInfo.h"
@@ -19,175 +18,9 @@
 #include "llvm/PassRegistry.h"
 #include "llvm/Target/TargetMachine.h"
 
-#include <random>
-
 using namespace llvm;
 
 namespace thinfarm {
-
-static constexpr size_t Enough = 10;
-
-namespace {
-
-class Differences {
-public:
-  explicit Differences(uint64_t &Compared) : Compared(Compared) {}
-
-  template <typename T> void compare(const T &Ours, const T &Original, const Twine &What) {
-    ++Compared;
-    if (!(Ours == Original))
-      tell(What);
-  }
-  void tell(const Twine &What) {
-    if (Texts.size() < Enough)
-      Texts.push_back(rust::String::lossy(What.str()));
-  }
-  rust::Vec<rust::String> take() { return std::move(Texts); }
-
-private:
-  uint64_t &Compared;
-  rust::Vec<rust::String> Texts;
-};
-
-class Random {
-public:
-  explicit Random(uint64_t Seed) : Engine(Seed) {}
-  size_t below(size_t End) { return End ? Engine() % End : 0; }
-  bool oneIn(size_t Number) { return below(Number) == 0; }
-
-private:
-  std::mt19937_64 Engine;
-};
-
-} // namespace
-
-// --- Records
-
-namespace {
-
-// All that a reading of a record comes to.
-struct ReadRecord {
-  unsigned Code = 0;
-  SmallVector<uint64_t, 0> Values;
-  StringRef Blob;
-  uint64_t End = 0;
-  std::string Error;
-
-  bool operator==(const ReadRecord &Other) const {
-    return Code == Other.Code && Values == Other.Values && Blob.data() == Other.Blob.data() &&
-           Blob.size() == Other.Blob.size() && End == Other.End && Error == Other.Error;
-  }
-};
-
-class RecordComparison {
-public:
-  RecordComparison(StringRef Bitcode, Differences &Found) : Stream(Bitcode), Found(Found) {
-    Stream.setBlockInfo(&Abbreviations);
-  }
-
-  // Whether all was read.
-  bool run() {
-    if (Expected<SimpleBitstreamCursor::word_t> Magic = Stream.Read(32); !Magic)
-      return failed(Magic.takeError());
-    unsigned Depth = 0;
-    while (!Stream.AtEndOfStream()) {
-      Expected<BitstreamEntry> Entry = Stream.advance();
-      if (!Entry)
-        return failed(Entry.takeError());
-      switch (Entry->Kind) {
-      case BitstreamEntry::Error:
-        return false;
-      case BitstreamEntry::EndBlock:
-        if (Depth-- == 0)
-          return false;
-        break;
-      case BitstreamEntry::SubBlock:
-        if (!enter(Entry->ID, Depth))
-          return false;
-        break;
-      case BitstreamEntry::Record:
-        if (!compare(Entry->ID))
-          return false;
-        break;
-      }
-    }
-    return true;
-  }
-
-private:
-  static bool failed(Error E) {
-    consumeError(std::move(E));
-    return false;
-  }
-
-  bool enter(unsigned Block, unsigned &Depth) {
-    if (Block == bitc::BLOCKINFO_BLOCK_ID) {
-      Expected<std::optional<BitstreamBlockInfo>> Info = Stream.ReadBlockInfoBlock();
-      if (!Info)
-        return failed(Info.takeError());
-      if (*Info)
-        Abbreviations = std::move(**Info);
-      return Info->has_value();
-    }
-    ++Depth;
-    Error E = Stream.EnterSubBlock(Block);
-    return E ? failed(std::move(E)) : true;
-  }
-
-  // Whether there may be more records.
-  bool compare(unsigned Abbreviation) {
-    auto Read = [&](auto Call) {
-      BitstreamCursor Cursor = Stream;
-      ReadRecord Result;
-      // What was there before is to stay.
-      Result.Values.push_back(7);
-      GuardOutcome Guard = runGuarded([&] {
-        Expected<unsigned> Code = Call(Cursor, Result.Values, &Result.Blob);
-        if (Code)
-          Result.Code = *Code;
-        else
-          Result.Error = toString(Code.takeError());
-      });
-      if (!Guard.Error.empty())
-        Result.Error = Guard.Error;
-      if (Result.Error.empty())
-        Result.End = Cursor.GetCurrentBitNo();
-      else
-        // Neither means anything after an error.
-        Result.Values.clear();
-      return Result;
-    };
-    ReadRecord Ours = Read([&](BitstreamCursor &Cursor, auto &Values, StringRef *Blob) {
-      return Cursor.readRecord(Abbreviation, Values, Blob);
-    });
-    ReadRecord Theirs = Read([&](BitstreamCursor &Cursor, auto &Values, StringRef *Blob) {
-      return original::readRecord(&Cursor, Abbreviation, Values, Blob);
-    });
-    Found.compare(Ours, Theirs,
-                  "the record of abbreviation " + Twine(Abbreviation) + " at bit " +
-                      Twine(Stream.GetCurrentBitNo()) + ": \"" + Ours.Error + "\", LLVM: \"" +
-                      Theirs.Error + "\"");
-    if (!Theirs.Error.empty())
-      return false;
-    Error E = Stream.JumpToBit(Theirs.End);
-    return E ? failed(std::move(E)) : true;
-  }
-
-  BitstreamBlockInfo Abbreviations;
-  BitstreamCursor Stream;
-  Differences &Found;
-};
-
-} // namespace
-
-rust::Vec<rust::String> differences_in_records(rust::Slice<const uint8_t> Bitcode, uint64_t &Compared,
-                                               bool &Whole) {
-  Differences Found(Compared);
-  StringRef Bytes(reinterpret_cast<const char *>(Bitcode.data()), Bitcode.size());
-  // What else LLVM makes of malformed bytes is not ours.
-  runGuarded([&] { Whole = RecordComparison(Bytes, Found).run(); });
-  return Found.take();
-}
 
 // --- Passes
 
@@ -301,6 +134,16 @@ static void compareProcessors(const Target &Of, Random &Draw, uint64_t Rounds, D
   for (uint64_t Round = 0; Round < Rounds; ++Round) {
     StringRef Cpu = SomeProcessor(), Tune = Draw.oneIn(4) ? SomeProcessor() : Cpu;
     std::string Features = someFeatures(Ours->getAllProcessorFeatures(), Draw);
+    // The constructor asks by itself.
+    std::unique_ptr<MCSubtargetInfo> Constructed;
+    runGuarded([&] { Constructed.reset(Of.createMCSubtargetInfo(tripleOf(Of), Cpu, Features)); });
+    if (Constructed) {
+      original::initMCProcessorInfo(Theirs.get(), Constructed->getCPU(), Constructed->getTuneCPU(),
+                                    Constructed->getFeatureString());
+      // A target may have changed the features since, but not this.
+      Found.compare(&Constructed->getSchedModel(), &Theirs->getSchedModel(),
+                    Twine("constructed for ") + Of.getName() + " " + Cpu + " " + Features);
+    }
     original::initMCProcessorInfo(Theirs.get(), Cpu, Tune, Features);
     // The second time it is remembered.
     for (int Time : {1, 2}) {

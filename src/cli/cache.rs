@@ -13,11 +13,12 @@ use crate::cache::{CachePruningPolicy, Files, Stats, Store, StoreError};
 
 /// Look at a cache of native objects, and keep it in order.
 ///
-/// The directory may be that of lld's --thinlto-cache-dir as well: prune and clear are for all that is in it,
-/// verify is for what thinfarm put there. Files that are not a cache's stay.
+/// The directory may also be that of lld's --thinlto-cache-dir. Then prune and clear remove lld's entries, too, and
+/// verify looks at thinfarm's alone. Other files stay.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-For example: thinfarm cache prune --cache-dir ~/.cache/thinfarm --policy prune_after=168h:cache_size_bytes=10g")]
+Example:
+  thinfarm cache prune --cache-dir ~/.cache/thinfarm --policy prune_after=168h:cache_size_bytes=10g")]
 pub(super) struct Cache {
     #[command(subcommand)]
     action: Action,
@@ -53,9 +54,9 @@ struct ShowStats {
 struct Prune {
     #[command(flatten)]
     place: Place,
-    /// What may stay, in the words of lld's --thinlto-cache-policy: prune_after, cache_size, cache_size_bytes,
-    /// cache_size_files; durations end with s, m or h. What is not said is lld's default: unused for less than
-    /// a week, 75 % of the free disk, a million files.
+    /// What may stay, in the syntax of lld's --thinlto-cache-policy: prune_after, cache_size, cache_size_bytes,
+    /// cache_size_files. Durations end with s, m or h. The defaults are lld's: entries used within a week, 75 % of
+    /// the free disk, a million files.
     #[arg(long, value_name = "POLICY", default_value_t, hide_default_value = true)]
     policy: CachePruningPolicy,
 }
@@ -146,10 +147,10 @@ impl Verify {
             print::error(&format_args!("{} was damaged and is removed: {why}", path.display()));
         }
         for (path, why) in &verified.left {
-            print::error(&format_args!("{} is of no use: {why}", path.display()));
+            print::error(&format_args!("{} cannot be used: {why}", path.display()));
         }
         let bad = verified.damaged.len() + verified.left.len();
-        let answered = print::answer(&format!("entries: {} whole, {bad} not\n", verified.whole));
+        let answered = print::answer(&format!("entries: {} whole, {bad} damaged\n", verified.whole));
         Ok(if bad == 0 { answered } else { ExitCode::FAILURE })
     }
 }

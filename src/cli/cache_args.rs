@@ -13,8 +13,8 @@ use crate::cache::{Cache, CacheError, CachePruningPolicy};
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Cache")]
 pub(super) struct CacheArgs {
-    /// Take objects from the cache in DIR, whoever made them of the same modules with the same options, and keep
-    /// there those that are compiled.
+    /// Take objects from the cache in DIR, and keep there those that are compiled. An object is found by its module,
+    /// its index and its options, in any build.
     // An empty variable is no error.
     #[arg(long, value_name = "DIR", env = DIRECTORY, hide_env_values = true, value_hint = ValueHint::DirPath,
         value_parser = OsStringValueParser::new().map(PathBuf::from))]
@@ -22,7 +22,7 @@ pub(super) struct CacheArgs {
     /// Use no cache, whatever else names one.
     #[arg(long)]
     pub(super) no_cache: bool,
-    /// What may stay in the cache after a run, in the words of lld's --thinlto-cache-policy, for example
+    /// What may stay in the cache after a run, in the syntax of lld's --thinlto-cache-policy, for example
     /// prune_after=48h:cache_size_bytes=5g [default: lld's].
     #[arg(long, value_name = "POLICY", env = POLICY, hide_env_values = true)]
     cache_policy: Option<CachePruningPolicy>,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::progress::Progress;
-use super::{cache_args, print, signals};
+use super::{cache_args, log, print, signals};
 use crate::farm::{Farm, FarmError};
 use crate::options::{CommandError, CompileCommand};
 use crate::output::abandon_outputs;
@@ -37,6 +37,7 @@ pub(super) struct Cc {
 
 impl Cc {
     pub(super) fn run(&self) -> ExitCode {
+        log::start_of_environment();
         let mut args = Vec::with_capacity(self.args.len());
         for argument in &self.args {
             let Some(argument) = argument.to_str() else {

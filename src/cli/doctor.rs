@@ -16,14 +16,14 @@ use super::print::{self, STRONG};
 use crate::farm::{InUse, available_cores};
 use crate::toolchain::{Found, Tool};
 
-/// Show the linked LLVM, the clang and lld that are found, memory and cores, and what is wrong; or which linker made a
-/// file.
+/// Show what thinfarm finds on this machine (LLVM, clang, lld, cores, memory) and what is wrong, or which linker made
+/// a file.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit status: 0 if all is well, 1 if there is a problem; of a file, 0 if ld.thinfarm made it and nobody has changed it \
-since, 1 if not, or if that cannot be known.")]
+Exit status: 0 if all is well, 1 if there is a problem.
+With FILE: 0 if ld.thinfarm made it and nobody has changed it since, 1 otherwise.")]
 pub(super) struct Doctor {
-    /// A program, library or object: which linker made it?
+    /// A program, library or object. Shows which linker made it.
     file: Option<PathBuf>,
     /// Print it as JSON.
     #[arg(long)]

@@ -15,10 +15,10 @@ use crate::options::{Frame, Resolver, SourceName, Sources};
 use crate::plan::{CommonArgs, Distribution, Plan};
 use crate::toolchain::Tool;
 
-/// Compile what lld hands out: thinfarm as the distributor of DTLTO.
+/// Compile the modules that lld hands to its distributor (DTLTO).
 ///
-/// lld runs this command when it is named by --thinlto-distributor, and each
-/// --thinlto-distributor-arg is one of the arguments below. It says nothing unless something is wrong.
+/// lld runs this command if --thinlto-distributor names it. Each --thinlto-distributor-arg is one of the
+/// arguments below. It prints nothing unless something is wrong.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -38,10 +38,10 @@ Options of a module, the strongest first:
   2. what a source knows of the module, changed by the rules of thinfarm.toml
   3. what lld makes of its own options and defaults, -O2 and -ffunction-sections for example,
      for modules that no source knows
-Without --options, here or in thinfarm.toml, the sources are recorded and kbuild, and modules that they
-do not know are nothing to tell of.
+Without --options, here or in thinfarm.toml, the sources are recorded and kbuild, and there is no
+warning about modules that they do not know.
 
-The compiler itself is not run, thinfarm compiles as clang 22 does; but lld wants one named.
+lld needs a compiler to be named. It is not run: thinfarm compiles as clang 22 does.
 
 Exit status: 0 if every object was made, 1 if one was not, 2 for a wrong command line.")]
 pub(super) struct Dtlto {
@@ -71,11 +71,12 @@ impl Dtlto {
 
     /// Whether everything asked for was made.
     fn compile(&self) -> Result<bool, String> {
+        self.run.log.start();
         let distribution = Distribution::read(&self.description).map_err(|error| error.to_string())?;
         if self.run.verbose {
             for field in &distribution.unknown {
                 let description = self.description.display();
-                print::note(&format_args!("{description}: the field {field} is unknown; passed over"));
+                print::note(&format_args!("{description}: the field {field} is unknown and is ignored"));
             }
         }
         let farm = self.run.farm_of_linker().cache(self.run.cache.open(&self.sources)?);

@@ -28,7 +28,7 @@ Examples:
   thinfarm explain --json a.o -- -O2 | jq .
   thinfarm explain --options kbuild init/main.o    where they came from, too
 
-Without --options, here or in thinfarm.toml, the sources are those of ld.thinfarm, recorded and kbuild.")]
+Without --options, here or in thinfarm.toml, the sources are recorded and kbuild, as in ld.thinfarm.")]
 pub(super) struct Explain {
     /// Modules, as the index list spells them.
     #[arg(required = true)]
@@ -73,6 +73,7 @@ struct Explanation {
 
 impl Explain {
     pub(super) fn run(&self) -> ExitCode {
+        super::log::start_of_environment();
         match self.explanations().and_then(|modules| self.text(&modules)) {
             Ok(text) => print::answer(&text),
             Err(reason) => {

@@ -15,7 +15,7 @@ use crate::farm::{Farm, Jobserver, MachineShare, ShareError, available_cores, de
 /// The arguments that bound what runs at once, the same for every subcommand that compiles.
 #[derive(Debug, Default, Args)]
 pub(super) struct JobArgs {
-    /// Jobs to run at once, and fewer if the jobserver of `make -j` or other thinfarm processes leave less
+    /// The most jobs to run at once. The jobserver of `make -j`, or other thinfarm processes, may leave fewer
     /// [default: the cores this process may use].
     #[arg(short, long, value_name = "N")]
     pub(super) jobs: Option<NonZero<usize>>,
@@ -26,12 +26,12 @@ pub(super) struct JobArgs {
 /// The arguments that say how the machine is shared.
 #[derive(Debug, Default, Args)]
 pub(super) struct ShareArgs {
-    /// Whether to share cores and memory with other thinfarm processes where no jobserver does: auto, with those
-    /// of this user; off; or an absolute DIRECTORY, with those that are given the same one [default: auto].
+    /// With whom to share cores and memory where there is no jobserver. auto: with the thinfarm processes of this
+    /// user. DIRECTORY, an absolute path: with those that are given the same one. off: with nobody [default: auto].
     #[arg(long, value_name = "auto|off|DIRECTORY", env = "THINFARM_MACHINE_SHARE", hide_env_values = true)]
     pub(super) machine_share: Option<Sharing>,
-    /// Memory that the jobs may claim when one of this process starts, together with those of the processes that
-    /// share the machine, for example 12G [default: 80 % of what is available].
+    /// The most memory that running jobs may claim, for example 12G. Jobs of processes that share the machine count.
+    /// A job that would exceed it waits [default: 80 % of the memory that is available].
     #[arg(long, value_name = "SIZE", value_parser = size, env = "THINFARM_MEMORY_LIMIT", hide_env_values = true)]
     pub(super) memory_limit: Option<u64>,
 }

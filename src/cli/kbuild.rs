@@ -19,9 +19,9 @@ Kernels with only CONFIG_LTO_CLANG_THIN (tested with 6.12); the tree stays as it
   thinfarm kbuild overlay > ~/thinfarm.mk
   MAKEFILES=~/thinfarm.mk make LLVM=-22 -j8
 
-Both work with O=DIR, V=1, make's jobserver and `make clean`, and compile only the objects that must be:
-those whose module, index, imports or options changed. THINFARM=PATH names the program if it is not on
-PATH. Kernel modules (.ko) are left to lld.")]
+Both work with O=DIR, V=1, make's jobserver and `make clean`. They compile only the objects whose
+module, index, imports or options changed. THINFARM=PATH names the program if it is not on PATH.
+lld compiles kernel modules (.ko).")]
 pub(super) struct Kbuild {
     #[command(subcommand)]
     makefile: Makefile,
@@ -29,9 +29,9 @@ pub(super) struct Kbuild {
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 enum Makefile {
-    /// What replaces scripts/Makefile.thinlto of a kernel with CONFIG_LTO_CLANG_THIN_DIST.
+    /// Print the file that replaces scripts/Makefile.thinlto of a kernel with CONFIG_LTO_CLANG_THIN_DIST.
     Makefile,
-    /// What make reads first, through MAKEFILES, to build a kernel with CONFIG_LTO_CLANG_THIN.
+    /// Print the file that make reads first, through MAKEFILES, to build a kernel with CONFIG_LTO_CLANG_THIN.
     Overlay,
 }
 

@@ -26,9 +26,9 @@ const NAME: &str = "ld.thinfarm";
 
 /// A drop-in for ld.lld that runs the ThinLTO backends of a link in a farm, each file with its own codegen options.
 ///
-/// All options but these are lld's. An option takes its value after `=`. Each has a variable of the
-/// environment, for builds whose command lines are out of reach; options win over variables, and both over
-/// thinfarm.toml. A variable of an option without a value is on unless it is empty, 0, false, no or off.
+/// All options but these are lld's. An option takes its value after `=`. Each has a variable of the environment, for
+/// builds whose command lines are out of reach. Options win over variables, and both win over thinfarm.toml. The
+/// variable of an option without a value is on unless it is empty, 0, false, no or off.
 #[derive(Debug, Parser)]
 #[command(name = NAME, max_term_width = 100, no_binary_name = true, disable_help_flag = true, disable_version_flag = true)]
 #[command(override_usage = "ld.thinfarm [OPTIONS OF LLD] [--thinfarm-OPTION[=VALUE]] FILE…")]
@@ -39,14 +39,14 @@ Examples:
   make LLVM=-22 LD=ld.thinfarm                    the Linux kernel
   THINFARM_PROFILE=cost.json ninja prog           what each object cost
 
-Without --thinfarm-options, here or in thinfarm.toml, the sources are recorded and kbuild. A module that
-no source knows is compiled as lld would.")]
+Without --thinfarm-options, here or in thinfarm.toml, the sources are recorded and kbuild.
+A module that no source knows is compiled as by lld.")]
 struct Linker {
     #[command(flatten)]
     sources: SourceArgs,
     #[command(flatten)]
     run: RunArgs,
-    /// Leave the backends to lld: for comparison.
+    /// Use lld's own backends, for comparison.
     #[arg(long)]
     off: bool,
     /// Show these options.
@@ -126,6 +126,7 @@ pub(super) fn run_if_called() -> Option<ExitCode> {
 
 impl Linker {
     fn link(&self, args: &mut Arguments) -> Result<bool, String> {
+        self.run.log.start();
         let mut farm = self.run.farm_of_linker().cache(self.run.cache.open(&self.sources)?);
         let is_alone = link::are_scarce(available_cores().get() + THREADS_BESIDE);
         if is_alone {
@@ -226,7 +227,7 @@ impl Hearing<'_> {
             if *modules > 0 {
                 print::warning(&format_args!(
                     "{option} is not followed by {}, compiled with options of their own; \
-                     a [[rule]] of thinfarm.toml changes these",
+                     a [[rule]] of thinfarm.toml can change those options",
                     modules_and(*modules, first)
                 ));
             }

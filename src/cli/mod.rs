@@ -11,6 +11,7 @@ mod explain;
 mod jobs;
 mod kbuild;
 mod ld;
+mod log;
 mod made_by;
 mod option_args;
 mod pages;

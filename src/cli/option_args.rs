@@ -15,8 +15,8 @@ use crate::options::{MissingInput, MissingOptions, SourceName, Sources, Unusable
 pub(super) struct OptionArgs {
     #[command(flatten)]
     pub(super) sources: SourceArgs,
-    /// Codegen options of modules that have none of their own, as a clang command line. Front-end
-    /// options do no harm.
+    /// Codegen options of modules that have none of their own, as a clang command line. Options of the front end
+    /// are ignored.
     #[arg(last = true, value_name = "CLANG FLAGS")]
     flags: Vec<String>,
 }
@@ -26,16 +26,16 @@ pub(super) struct OptionArgs {
 #[command(next_help_heading = "Codegen options")]
 pub(super) struct SourceArgs {
     /// Where each file's own options are: kbuild, compile-commands[=PATH], recorded, ninja[=DIR] or
-    /// rust. Repeatable; the first that knows a module is taken, wholly. Replaces those of
-    /// thinfarm.toml.
+    /// rust. Can be repeated: the first source that knows a module decides all of its options. Replaces the
+    /// sources of thinfarm.toml.
     #[arg(long = "options", value_name = "SOURCE")]
     pub(super) sources: Vec<SourceName>,
-    /// What to do about a module that no source knows, or whose options name a file that is not there or cannot be
-    /// used [default: error with kbuild, else warn].
+    /// What to do about a module that no source knows, and about one whose options cannot be used or name a file that
+    /// is not there [default: error with kbuild, else warn].
     #[arg(long, value_name = "POLICY")]
     pub(super) missing_options: Option<Policy>,
-    /// Rules and default sources [default: thinfarm.toml, looked for from the working directory
-    /// upwards].
+    /// The file with rules and default sources [default: thinfarm.toml in the working directory or the nearest one
+    /// above].
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 }

@@ -4,8 +4,10 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, WeakProgressBar};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Magenta.on_default().bold();
@@ -45,6 +47,26 @@ pub(super) fn answer(text: &str) -> ExitCode {
 /// Prints text to standard error, whole. If that is closed there is nobody to tell.
 pub(super) fn tell(text: impl Display) {
     let _ = anstream::stderr().lock().write_all(text.to_string().as_bytes());
+}
+
+/// The bar that is on the terminal at the moment.
+static BAR: Mutex<Option<WeakProgressBar>> = Mutex::new(None);
+
+/// From now on lines of the log leave room for `bar`.
+pub(super) fn beside(bar: &ProgressBar) {
+    *BAR.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.downgrade());
+}
+
+/// Prints a line of the log to standard error, whole, on any thread.
+pub(super) fn log(line: &[u8]) {
+    let write = || {
+        let _ = anstream::stderr().lock().write_all(line);
+    };
+    let bar = BAR.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(WeakProgressBar::upgrade);
+    match bar {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
 }
 
 /// `thinfarm: error: …`, in clang's format.

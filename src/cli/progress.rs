@@ -34,6 +34,7 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(Some(jobs as u64), ProgressDrawTarget::stderr());
         let style = "[{pos}/{len}] {wide_msg} {elapsed}";
         bar.set_style(ProgressStyle::with_template(style).expect("a template known to be right"));
+        print::beside(&bar);
         Self { bar, last_line: Instant::now(), verbose, chatty: true, named: true, of_lld: None }
     }
 

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::cache_args::{self, CacheArgs};
 use super::jobs::{self, JobArgs};
+use super::log::LogArgs;
 use super::telling;
 use crate::farm::Farm;
 use crate::plan::Job;
@@ -27,12 +28,14 @@ pub(super) struct RunArgs {
     /// Write what each job cost to FILE, as JSON.
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
-    /// Compile everything with CLANG too (a name or a path) and compare the objects; a difference is a failure.
+    /// Compile every module with CLANG (a name or a path) as well, and compare the objects. A difference is a failure.
     #[arg(long, value_name = "CLANG")]
     verify_with: Option<PathBuf>,
-    /// Tell of every object, and of the ten slowest at the end.
+    /// Print every object, and the ten slowest at the end.
     #[arg(short, long)]
     pub(super) verbose: bool,
+    #[command(flatten)]
+    pub(super) log: LogArgs,
 }
 
 impl RunArgs {

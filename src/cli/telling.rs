@@ -28,7 +28,7 @@ pub(super) fn native(plan: &Plan, verbose: bool) {
     const ENOUGH: usize = 10;
     let told = if verbose { usize::MAX } else { ENOUGH };
     for object in plan.native.iter().take(told) {
-        print::note(&format_args!("{} is native already; passed over", object.module));
+        print::note(&format_args!("{} is native already and is skipped", object.module));
     }
     if let more @ 1.. = plan.native.len().saturating_sub(told) {
         print::note(&format_args!("{more} more are native already (-v names them)"));
@@ -124,7 +124,7 @@ pub(super) fn order(report: &Report) {
         return;
     }
     print::tell(format!(
-        "order: {:.2} s, of which {:.2} s could not be saved; farthest from predicted (CPU seconds):\n",
+        "order of jobs: {:.2} s, in no order less than {:.2} s; farthest from their predictions (CPU seconds):\n",
         report.wall.as_secs_f64(),
         report.least_wall().as_secs_f64(),
     ));

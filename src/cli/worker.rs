@@ -23,7 +23,9 @@ pub(super) fn run() -> ExitCode {
     match farm::serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            print::error(&format!("the worker cannot talk to a farm, which alone starts one: {error}"));
+            print::error(&format!(
+                "thinfarm itself starts `thinfarm worker`, which is of no use to people: {error}"
+            ));
             ExitCode::FAILURE
         }
     }

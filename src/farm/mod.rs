@@ -4,7 +4,6 @@
 mod cached;
 mod cancel;
 mod costs;
-mod event;
 mod panicking;
 mod permits;
 mod process;
@@ -18,9 +17,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
+pub use crate::report::{Event, EventKind, Totals, Warning};
 pub use cancel::Canceller;
 pub use costs::{Costs, Prediction, predict_by_size};
-pub use event::{Event, EventKind, Totals, Warning};
 pub use llvm_build::Stage;
 pub use permits::{InUse, Jobserver, MachineShare, ShareError, default_memory_budget};
 pub use process::FarmError;

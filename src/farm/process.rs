@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use tracing::debug;
+
 use crate::plan::{Job, Plan};
 
 /// Why a plan cannot run in this process at all.
@@ -106,6 +108,7 @@ pub(super) fn admit(plan: &Plan, children: bool) -> Result<Admission, FarmError>
             });
         }
         if llvm.args.is_none() {
+            debug!(args = ?own, jobs = ours.len(), of = plan.jobs.len(), "LLVM gets its options");
             llvm.args = Some(give_llvm(own)?);
         }
     }

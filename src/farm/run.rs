@@ -8,18 +8,21 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, bounded, never, select, unbounded};
 use llvm_build::{Stage, has_crashed, watch_jobs};
+use tracing::dispatcher::{self, Dispatch};
+use tracing::field::{DisplayValue, display};
+use tracing::subscriber::NoSubscriber;
+use tracing::{Level, Span, debug, debug_span, enabled, info_span};
 
 use super::cached::{Cached, look_for};
 use super::cancel::{Canceller, Running};
-use super::event::{Event, EventKind, Totals, Warning};
 use super::permits::Permits;
 use super::process::{self, Admission, FarmError};
-use super::schedule::Queue;
-use super::schedule::Schedule;
+use super::schedule::{Queue, Schedule};
 use super::worker::Workers;
+use super::{Event, EventKind, Totals, Warning};
 use super::{Farm, Prediction, STACK_SIZE, costs, panicking, park};
 use crate::backend::{self, JobDone, JobError, Made};
-use crate::cache::{CacheUse, Lookup};
+use crate::cache::{CacheUse, Lookup, Uncacheable};
 use crate::input::Modules;
 use crate::parallel;
 use crate::plan::{Job, Plan};
@@ -87,6 +90,8 @@ impl<'a> Run<'a> {
         let Self { farm, plan, ref canceller, .. } = *self;
         let (start, time) = (Instant::now(), SystemTime::now());
         let before = Usage::now();
+        let span = info_span!("run", jobs = plan.jobs.len());
+        let _entered = span.enter();
         let modules = Modules::default();
         let threads =
             NonZero::new(plan.jobs.len()).map_or(NonZero::<usize>::MIN, |jobs| jobs.min(farm.threads));
@@ -94,11 +99,13 @@ impl<'a> Run<'a> {
         let mut teller = Teller::new(plan, start, canceller, listen);
         teller.tell(EventKind::Began { time, threads: threads.get() });
 
+        // Of a job in this process they are known anyway.
+        let tells_stages = self.tells_stages || enabled!(Level::DEBUG);
         let children = farm.families.found();
         let workers = farm
             .worker_program
             .as_deref()
-            .map(|program| Workers::new(plan, program, &children, &farm.families, self.tells_stages));
+            .map(|program| Workers::new(plan, program, &children, &farm.families, tells_stages));
         let cached = farm.lookup(&modules).map(|lookup| self.look_up(lookup, &mut teller));
         let is_wanted = |position| !cached.as_ref().is_some_and(|cached| cached.has(position));
         let wanted: Vec<usize> = (0..plan.jobs.len()).filter(|&position| is_wanted(position)).collect();
@@ -132,7 +139,10 @@ impl<'a> Run<'a> {
             has_budget: budget.is_some(),
             permits: &permits,
             start,
+            span: &span,
         };
+        // A subscriber of this thread alone is to hear of the others, too.
+        let subscriber = dispatcher::get_default(Clone::clone);
         let (sender, receiver) = unbounded();
         thread::scope(|scope| {
             // As many as the system lets there be.
@@ -141,10 +151,17 @@ impl<'a> Run<'a> {
                 watch_jobs();
             }
             let worker = |number: usize| {
-                let sender = sender.clone();
+                let (sender, subscriber) = (sender.clone(), subscriber.clone());
                 let thread = thread::Builder::new().name(format!("farm-{number}")).stack_size(STACK_SIZE);
                 // The listener outlives the workers, so a message always arrives.
-                thread.spawn_scoped(scope, move || while work.next(&mut |told| drop(sender.send(told))) {})
+                thread.spawn_scoped(scope, move || {
+                    let mut tell = |told| drop(sender.send(told));
+                    let mut work = || while work.next(&mut tell) {};
+                    match enabled_anywhere(&subscriber) {
+                        false => work(),
+                        true => dispatcher::with_default(&subscriber, work),
+                    }
+                })
             };
             let started = (0..wanted).map_while(|number| worker(number).ok()).count();
             drop(sender);
@@ -173,9 +190,26 @@ impl<'a> Run<'a> {
         L: FnMut(&Event<'_>) -> ControlFlow<()>,
     {
         let (jobs, start) = (&self.plan.jobs, teller.start);
-        let look = |job: &Job| match self.canceller.is_cancelled() {
-            true => (Err(CacheUse::Miss), None),
-            false => look_for(job, &lookup, start),
+        let (span, subscriber) = (Span::current(), dispatcher::get_default(Clone::clone));
+        let look = |position, job: &Job| {
+            if self.canceller.is_cancelled() {
+                return (Err(CacheUse::Miss), None);
+            }
+            let (wanted, report) = look_for(job, &lookup, start);
+            let say = || {
+                let (module, task) = (job.module.as_str(), position);
+                match &wanted {
+                    Ok(_) => debug!(parent: &span, module, task, "is not in the cache"),
+                    Err(CacheUse::Uncacheable(why)) => {
+                        debug!(parent: &span, module, task, %why, "can be in no cache");
+                    }
+                    Err(_) => debug!(parent: &span, module, task, "is in the cache"),
+                }
+            };
+            if enabled_anywhere(&subscriber) {
+                dispatcher::with_default(&subscriber, say);
+            }
+            (wanted, report)
         };
         let threads = self.farm.threads_without_permits();
         let (sender, receiver) = unbounded();
@@ -185,7 +219,7 @@ impl<'a> Run<'a> {
                 thread::Builder::new().name("lookup".to_owned()).spawn_scoped(scope, || {
                     let sender = sender;
                     parallel::map(threads, jobs, |position, job| {
-                        let (wanted, report) = look(job);
+                        let (wanted, report) = look(position, job);
                         if let Some(report) = report {
                             let _ = sender.send((start.elapsed(), position, report));
                         }
@@ -201,7 +235,7 @@ impl<'a> Run<'a> {
         });
         let found = found.unwrap_or_else(|| {
             let look = |(position, job)| {
-                let (wanted, report) = look(job);
+                let (wanted, report) = look(position, job);
                 if let Some(report) = report {
                     teller.hit(start.elapsed(), position, &report);
                 }
@@ -210,6 +244,19 @@ impl<'a> Run<'a> {
             jobs.iter().enumerate().map(look).collect()
         });
         Cached::new(lookup, found)
+    }
+}
+
+/// Whether somebody may want to hear anything at all.
+fn enabled_anywhere(subscriber: &Dispatch) -> bool {
+    !subscriber.is::<NoSubscriber>()
+}
+
+/// Why an object is not kept, if it is not.
+fn why_not_cached(cache: Option<&CacheUse>) -> Option<DisplayValue<&Uncacheable>> {
+    match cache {
+        Some(CacheUse::Uncacheable(why)) => Some(display(why)),
+        _ => None,
     }
 }
 
@@ -352,6 +399,7 @@ struct Work<'a> {
     has_budget: bool,
     permits: &'a Permits<'a>,
     start: Instant,
+    span: &'a Span,
 }
 
 impl Work<'_> {
@@ -363,13 +411,25 @@ impl Work<'_> {
         let queued = self.start.elapsed();
         tell(Message { at: queued, position, what: Happened::Started });
         let job = &self.plan.jobs[position];
+        let _span = debug_span!(parent: self.span, "job", module = job.module, task = position).entered();
+        debug!(?waited, permit = self.permits.kind(), "starts");
+        let mut in_stage = None;
         let mut reached = |stage| {
+            // The one before ends first.
+            drop(in_stage.take());
+            in_stage = Some(debug_span!("stage", name = ?stage).entered());
             if self.tells_stages {
                 tell(Message { at: self.start.elapsed(), position, what: Happened::Reached(stage) });
             }
             !self.canceller.is_cancelled()
         };
         let (cache, result) = self.make(position, job, &mut reached);
+        drop(in_stage.take());
+        debug!(
+            error = result.as_ref().err().map(display),
+            not_cached = why_not_cached(cache.as_ref()),
+            "ends"
+        );
         if self.farm.fail_fast && result.is_err() {
             self.queue.stop();
         }
@@ -407,6 +467,7 @@ impl Work<'_> {
     fn compile(&self, job: &Job, reached: &mut dyn FnMut(Stage) -> bool) -> Result<Made, JobError> {
         match self.workers {
             Some(workers) if !self.admission.suits(job) || has_crashed() => {
+                debug!(has_crashed = has_crashed(), "cannot be compiled in this process");
                 // A child whose job is to stop is killed.
                 let mut told = |stage| _ = reached(stage);
                 workers.run(job, &mut told)

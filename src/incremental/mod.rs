@@ -11,6 +11,8 @@ use std::num::NonZero;
 use std::path::Path;
 
 pub use crate::fingerprint::Change;
+use tracing::debug;
+
 use state::{ObjectRecord, State, Written};
 
 use crate::backend::JobError;
@@ -68,11 +70,13 @@ impl Incremental {
         };
         for (job, (fingerprint, change)) in plan.jobs.iter().zip(checked) {
             let Some(change) = change else {
+                debug!(module = job.module, "is up to date");
                 split.up_to_date.push(job.clone());
                 continue;
             };
             self.wanted.extend(fingerprint.map(|fingerprint| (key(job), fingerprint)));
             split.stale.jobs.push(job.clone());
+            debug!(module = job.module, why = %change, "has to be compiled");
             split.changes.push(change);
         }
         self.state.keep_only(split.up_to_date.iter().map(key));

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tracing::debug;
+
 use super::PlanError;
 use crate::options::{
     CommandError, CompileCommand, FileOptions, MissingOptions, Provenance, Resolver, SourceError, Sources,
@@ -52,6 +54,7 @@ impl<'a> Wanted<'a> {
             Ok(compiled) => return Ok(compiled),
             Err(why) => why,
         };
+        debug!(module = self.module, from, %error, "its own options are of no use");
         let module = self.module.to_owned();
         if !is_own {
             return Err(PlanError::Flags { module, from, error });
@@ -90,6 +93,13 @@ impl<'a> Wanted<'a> {
             // LLVM's complaint about what a person gives is the jobs'.
             false => resolver.resolve(&options, self.module, &index, &output),
         };
+        debug!(
+            module = self.module,
+            from = provenance.source,
+            is_own = provenance.is_own,
+            flags = ?options.flags,
+            "has its options"
+        );
         match resolved {
             Ok(command) => Ok(Compiled { command, options, provenance }),
             Err(error) => Err((provenance.source, error)),

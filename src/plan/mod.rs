@@ -23,6 +23,7 @@ pub use list::{IndexList, ListError};
 pub use naming::{ModuleFiles, Naming, NamingError, PrefixReplace, SuffixReplace};
 pub use objects::{NativeObject, ObjectsError};
 use path_clean::PathClean;
+use tracing::{debug, info_span};
 
 use crate::input::{Archives, Glance, Location};
 use crate::options::{CommandError, CompileCommand, Resolver, SourceError, Sources};
@@ -166,11 +167,13 @@ impl Plan {
         sources: &mut Sources,
         resolver: &mut Resolver,
     ) -> Result<Self, PlanError> {
+        let _span = info_span!("plan", modules = files.len()).entered();
         let archives = Archives::default();
         let (mut jobs, mut native) = (Vec::with_capacity(files.len()), Vec::new());
         for ModuleFiles { module, index, output } in files.iter().cloned() {
             let Glance { size, is_native } = archives.glance(&module);
             if is_native {
+                debug!(module, "is a native object already");
                 let path = archives.object_path(&module);
                 native.push(NativeObject { module, path, jobs_before: jobs.len() });
                 continue;
@@ -193,6 +196,7 @@ impl Plan {
         sources: &mut Sources,
         resolver: &mut Resolver,
     ) -> Result<Self, PlanError> {
+        let _span = info_span!("plan", modules = distribution.jobs.len()).entered();
         let mut jobs = Vec::with_capacity(distribution.jobs.len());
         for job in &distribution.jobs {
             let DistributedJob { module, index, output, args } = job;

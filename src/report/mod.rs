@@ -1,5 +1,6 @@
-//! What happened: the cost of every job, once recorded and told in several ways.
+//! What happens in a run, and what happened: one stream of events, of which a report is made.
 
+mod event;
 mod profile;
 mod recorder;
 mod usage;
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::time::{Duration, SystemTime};
 
+pub use event::{Event, EventKind, Totals, Warning};
 pub use profile::PROFILE_VERSION;
 pub use recorder::Recorder;
 pub use usage::Usage;
@@ -70,6 +72,21 @@ pub struct Report {
 pub type Named<'a> = (usize, &'a str, &'a JobReport);
 
 impl Report {
+    /// Of a run of `plan` in which nothing has happened yet.
+    pub(crate) fn of_nothing(plan: &Plan) -> Self {
+        Self {
+            jobs: vec![None; plan.jobs.len()],
+            started: SystemTime::UNIX_EPOCH,
+            wall: Duration::ZERO,
+            usage: Usage::default(),
+            threads: NonZero::<usize>::MIN,
+            cancelled: false,
+            not_remembered: None,
+            modules: plan.jobs.iter().map(|job| job.module.clone()).collect(),
+            outputs: plan.jobs.iter().map(|job| job.output.display().to_string()).collect(),
+        }
+    }
+
     /// The jobs that ran, in plan order.
     pub fn ran(&self) -> impl Iterator<Item = Named<'_>> {
         self.jobs

@@ -1,9 +1,6 @@
 //! Makes a report of the events of a run.
 
-use std::time::{Duration, SystemTime};
-
-use super::{JobReport, Report, Usage};
-use crate::farm::{Event, EventKind, Warning};
+use super::{Event, EventKind, JobReport, Report, Warning};
 use crate::plan::Plan;
 
 /// Hears the events of one run.
@@ -13,17 +10,7 @@ pub struct Recorder(Report);
 impl Recorder {
     /// For a run of `plan`.
     pub fn new(plan: &Plan) -> Self {
-        Self(Report {
-            jobs: vec![None; plan.jobs.len()],
-            started: SystemTime::UNIX_EPOCH,
-            wall: Duration::ZERO,
-            usage: Usage::default(),
-            threads: std::num::NonZero::<usize>::MIN,
-            cancelled: false,
-            not_remembered: None,
-            modules: plan.jobs.iter().map(|job| job.module.clone()).collect(),
-            outputs: plan.jobs.iter().map(|job| job.output.display().to_string()).collect(),
-        })
+        Self(Report::of_nothing(plan))
     }
 
     /// Remembers what it has to.

@@ -113,14 +113,14 @@ fn a_policy_is_in_llds_words() {
 #[test]
 fn verify_removes_what_is_damaged() {
     let link = with_cache(3);
-    assert!(cache(&link, &["verify"]).succeeded().stdout.contains("3 whole, 0 not"));
+    assert!(cache(&link, &["verify"]).succeeded().stdout.contains("3 whole, 0 damaged"));
     let damaged = entry(&link, 2);
     let mut bytes = fs::read(&damaged).unwrap();
     bytes[2500] ^= 1;
     fs::write(&damaged, bytes).unwrap();
     let name = damaged.file_name().unwrap().to_string_lossy().into_owned();
     let said = cache(&link, &["verify"]).failed_on(&name, &["damaged"], &[&key(1).to_string()]);
-    assert!(said.stdout.contains("2 whole, 1 not"), "{said}");
+    assert!(said.stdout.contains("2 whole, 1 damaged"), "{said}");
     assert!(!damaged.exists());
     cache(&link, &["verify"]).succeeded();
 }

@@ -57,6 +57,8 @@ mod peers_clang;
 mod precedence;
 #[cfg(not(feature = "dynamic-llvm"))]
 mod replaced;
+#[cfg(not(feature = "dynamic-llvm"))]
+mod replaced_links;
 mod report;
 mod runs;
 mod side_by_side;

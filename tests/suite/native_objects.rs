@@ -16,7 +16,9 @@ fn read_back(link: &Link, objects: &str) -> Vec<String> {
 }
 
 fn noted(said: &Said, module: &str) -> bool {
-    said.stderr.lines().any(|line| line == format!("thinfarm: note: {module} is native already; passed over"))
+    said.stderr
+        .lines()
+        .any(|line| line == format!("thinfarm: note: {module} is native already and is skipped"))
 }
 
 #[test]

@@ -14,6 +14,11 @@ fn much() -> u64 {
         .map_or(1, |cases: u64| cases / 256 + 1)
 }
 
+/// The same where every round makes a few dozen files.
+fn rounds_with_files() -> u64 {
+    much().div_ceil(8)
+}
+
 /// Of another random number each day it is run with more.
 fn seed() -> u64 {
     let seed = env::var("SEED").ok().and_then(|seed| seed.parse().ok());
@@ -37,37 +42,57 @@ fn modules(corpus: Corpus, most: usize) -> Vec<Vec<u8>> {
     objects.iter().map(|object| fs::read(directory.join(object)).expect("an object")).collect()
 }
 
-fn records_agree(corpora: &[Corpus], most: usize, mutants: u64) {
+fn debug_info_agrees(modules: &[Vec<u8>]) {
+    for module in modules {
+        agree(replaced::debug_info(module), 3, 0);
+    }
+}
+
+/// Every module as it is, and `mutants` damaged ones.
+fn records_agree(modules: &[Vec<u8>], mutants: u64) {
     let seed = seed();
     let mut random = fastrand::Rng::with_seed(seed);
-    for &corpus in corpora {
-        for module in modules(corpus, most) {
-            let (comparison, is_whole) = replaced::records(&module);
-            assert!(is_whole, "the end was not reached");
-            agree(comparison, 100, seed);
-            for _ in 0..mutants {
-                let mut mutant = module.clone();
-                // Near the beginning abbreviations are defined; all that follows may change its meaning.
-                for _ in 0..random.usize(1..4) {
-                    let end = if random.bool() { mutant.len().min(4096) } else { mutant.len() };
-                    mutant[random.usize(4..end)] ^= 1 << random.u8(..8);
-                }
-                mutant.truncate(random.usize(mutant.len() / 2..=mutant.len()));
-                agree(replaced::records(&mutant).0, 0, seed);
-            }
+    for module in modules {
+        let (comparison, is_whole) = replaced::records(module);
+        assert!(is_whole, "the end was not reached");
+        agree(comparison, 100, seed);
+    }
+    for _ in 0..mutants {
+        let mut mutant = modules[random.usize(..modules.len())].clone();
+        // Near the beginning abbreviations are defined; all that follows may change its meaning.
+        for _ in 0..random.usize(1..4) {
+            let end = if random.bool() { mutant.len().min(4096) } else { mutant.len() };
+            mutant[random.usize(4..end)] ^= 1 << random.u8(..8);
         }
+        mutant.truncate(random.usize(mutant.len() / 2..=mutant.len()));
+        agree(replaced::records(&mutant).0, 0, seed);
     }
 }
 
 #[test]
 fn records_of_bitcode_and_of_what_is_nearly_bitcode() {
-    records_agree(&[Corpus::Lua], 6, 20 * much());
+    records_agree(&modules(Corpus::Lua, 6), 120 * much());
+}
+
+#[test]
+fn debug_information() {
+    debug_info_agrees(&modules(Corpus::Lua, 6));
 }
 
 #[test]
 #[ignore = "make fuzz"]
-fn any_records_of_all_corpora() {
-    records_agree(&[Corpus::Lua, Corpus::Zstd, Corpus::RocksDb], usize::MAX, much());
+fn any_modules_of_all_corpora() {
+    for corpus in Corpus::ALL {
+        let modules = modules(corpus, usize::MAX);
+        debug_info_agrees(&modules);
+        records_agree(&modules, 20 * much());
+    }
+}
+
+#[test]
+fn any_abbreviations() {
+    let seed = seed();
+    agree(replaced::abbreviations(seed, 20_000 * much()), 10_000, seed);
 }
 
 #[test]
@@ -79,6 +104,14 @@ fn passes() {
 fn any_processors_and_features() {
     let seed = seed();
     agree(replaced::processors(seed, 50 * much()), 5000, seed);
+}
+
+/// Both have state of a whole link.
+#[test]
+fn any_caches() {
+    let seed = seed();
+    agree(replaced::pruning(seed, 100 * rounds_with_files()), 300, seed);
+    agree(replaced::caching(seed, 50 * rounds_with_files()), 500, seed);
 }
 
 #[test]

@@ -90,6 +90,10 @@ fn farm() -> Farm {
     Farm::default().worker_program(thinfarm_path())
 }
 
+fn shared(directory: &Path, memory: Option<u64>) -> Option<MachineShare> {
+    Some(MachineShare::at(directory, memory, &Trust::of_user()).expect("a share"))
+}
+
 fn one_thread() -> Farm {
     farm().threads(NonZero::<usize>::MIN)
 }
@@ -301,7 +305,7 @@ fn a_run_that_waits_for_a_core_is_cancelled() {
 fn cancel_while_a_run_waits_for_a_core() {
     let directory = tempfile::tempdir().expect("a directory");
     // So little memory that jobs run one at a time.
-    let share = || Some(MachineShare::at(directory.path(), Some(1), &Trust::of_user()).expect("a share"));
+    let share = || shared(directory.path(), Some(1));
     // Of two processes, and of one.
     let (one, other) = (farm().machine(share()), farm().machine(share()));
     cancel_while_waiting(&one, &other);
@@ -345,10 +349,9 @@ fn runs_at_once_make_the_objects_of_clang() {
 
 fn several_at_once() {
     let directory = tempfile::tempdir().expect("a directory");
-    let shared =
-        farm().machine(Some(MachineShare::at(directory.path(), None, &Trust::of_user()).expect("a share")));
+    let machine = farm().machine(shared(directory.path(), None));
     let of_make = farm().jobserver(Some(Jobserver::from(Client::new(1).expect("a jobserver"))));
-    for farm in [&farm(), &shared, &of_make] {
+    for farm in [&farm(), &machine, &of_make] {
         // Of one set: the first decides it for the process.
         at_once(&[(farm, plan(SMALL)), (farm, plan(&again(SMALL))), (farm, Plan::default())]);
         // Of several, and the child of the one that ends last outlives the others.
@@ -408,14 +411,14 @@ fn nested_in(farm: &Farm) {
 
 fn nested() {
     let directory = tempfile::tempdir().expect("a directory");
-    let share = |path: &Path| Some(MachineShare::at(path, None, &Trust::of_user()).expect("a share"));
+    let share = || shared(directory.path(), None);
     let of_make = || Some(Jobserver::from(Client::new(1).expect("a jobserver")));
     for farm in [
         farm(),
         one_thread(),
         farm().no_threads(),
-        farm().machine(share(directory.path())),
-        one_thread().machine(share(directory.path())),
+        farm().machine(share()),
+        one_thread().machine(share()),
         farm().jobserver(of_make()),
         one_thread().jobserver(of_make()),
     ] {

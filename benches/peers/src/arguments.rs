@@ -34,9 +34,10 @@ pub struct Arguments {
     /// Keep what that file has of other corpora, if it is of today, this machine and the same versions of programs.
     #[arg(long)]
     pub again: bool,
-    /// Measure nothing: write what FILE says [default: as --json] into README.md, and its chart to benches/chart.svg.
+    /// Measure nothing: write what FILE says [default: as --json] into BENCHMARKS.md, its summary into README.md, and its
+    /// chart to benches/chart.svg.
     #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["corpus", "ways", "jobs", "json", "again"])]
-    readme: Option<Option<PathBuf>>,
+    documents: Option<Option<PathBuf>>,
 }
 
 impl Arguments {
@@ -67,8 +68,8 @@ impl Arguments {
         self.json.clone().unwrap_or_else(|| target_dir().join("bench/bench.json"))
     }
 
-    /// The report that README.md is to show, if that is all there is to do.
-    pub fn readme(&self) -> Option<PathBuf> {
-        Some(self.readme.as_ref()?.clone().unwrap_or_else(|| self.json()))
+    /// The report that the documents are to show, if that is all there is to do.
+    pub fn documents(&self) -> Option<PathBuf> {
+        Some(self.documents.as_ref()?.clone().unwrap_or_else(|| self.json()))
     }
 }

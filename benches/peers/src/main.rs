@@ -14,22 +14,21 @@ mod report;
 mod subject;
 mod way;
 
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
 use thinfarm_corpora::{Toolchain, thinfarm_program};
 
 use arguments::Arguments;
 use measure::Programs;
-use report::{CHART, Machine, Report};
+use report::{Machine, Report};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let done = match arguments.readme() {
-        Some(json) => write_readme(&json),
+    let done = match arguments.documents() {
+        Some(json) => write_documents(&json),
         None => measure_all(&arguments),
     };
     match done {
@@ -63,12 +62,8 @@ fn measure_all(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Puts what `json` says where README.md shows it.
-fn write_readme(json: &Path) -> Result<()> {
-    let report = Report::read(json)?;
+/// Puts what `json` says into the documents of this repository.
+fn write_documents(json: &Path) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let readme = root.join("README.md");
-    let text = fs::read_to_string(&readme).with_context(|| format!("cannot read {}", readme.display()))?;
-    report::replace(&readme, &report::put_into(&text, &report, &readme)?)?;
-    report::replace(&root.join(CHART), &report.chart())
+    report::write_into_documents(&root, &Report::read(json)?)
 }

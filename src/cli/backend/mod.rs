@@ -50,7 +50,7 @@ pub(super) struct Backend {
     /// What replaces `.o` in the name of a native object.
     #[arg(long, default_value = Naming::SUFFIX)]
     suffix: String,
-    /// Write native objects under DIR, mirroring the paths of the modules.
+    /// Write native objects under DIR, in the folders that the modules have.
     // A string, because the path is also part of a clang command line.
     #[arg(long, value_name = "DIR")]
     out_dir: Option<String>,
@@ -60,9 +60,8 @@ pub(super) struct Backend {
     /// lld was given this option: the modules have another suffix than the list says.
     #[arg(long, value_name = "OLD;NEW")]
     thinlto_object_suffix_replace: Option<SuffixReplace>,
-    /// Compile only what changed since the last such run: contents of modules, of indexes and of what they
-    /// import, options, and the objects themselves are compared, and --verify-with compares all objects. Remembered
-    /// in FILE [default: LIST.thinfarm].
+    /// Compile only what changed since the last such run. Contents decide: of modules, indexes, imports and objects,
+    /// and the options. FILE keeps what objects were made of [default: LIST.thinfarm].
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     incremental: Option<Option<PathBuf>>,
     /// After success, write the names of all objects to FILE, in link order, for `ld.lld @FILE`.
@@ -88,6 +87,7 @@ impl Backend {
 
     /// Whether everything asked for was made.
     fn compile(&self) -> Result<bool, String> {
+        self.run.log.start();
         let cache = self.run.cache.open(&self.options.sources)?;
         let (farm, verbose) = (self.run.farm().cache(cache), self.run.verbose);
         let threads = farm.threads_without_permits();

@@ -53,6 +53,15 @@ impl<'a> Permits<'a> {
         Self(shared.map_or(Bound::Threads, Bound::Machine))
     }
 
+    /// What a job waits for besides a thread and memory.
+    pub(super) fn kind(&self) -> &'static str {
+        match &self.0 {
+            Bound::Threads => "none",
+            Bound::Jobserver(_) => "a token of the jobserver",
+            Bound::Machine(_) => "a core of the machine",
+        }
+    }
+
     /// Waits for a permit to run the next job of `queue` and takes it. `None` as soon as there is none to run,
     /// which is looked at again whenever a job has ended.
     pub(super) fn wait(&self, queue: &'a Queue) -> Option<Permit<'a>> {

@@ -215,6 +215,11 @@ impl Child {
         }
     }
 
+    /// Its process.
+    pub(super) fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// Whether it can be given jobs.
     pub(super) fn is_alive(&self) -> bool {
         let jobs = lock(&self.jobs);

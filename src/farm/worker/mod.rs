@@ -19,6 +19,8 @@ use llvm_build::Stage;
 use protocol::Hello;
 pub use serve::serve;
 
+use tracing::debug;
+
 use crate::backend::{self, JobError, Made};
 use crate::plan::{Job, Plan};
 
@@ -62,7 +64,10 @@ impl<'a> Workers<'a> {
 
     /// Runs `job` in the child that has its options, and tells of the stages that it comes to.
     pub(super) fn run(&self, job: &Job, reached: &mut dyn FnMut(Stage)) -> Result<Made, JobError> {
-        let ran = self.child(job.llvm_args()).and_then(|child| child.run(job, reached));
+        let ran = self.child(job.llvm_args()).and_then(|child| {
+            debug!(pid = child.pid(), "goes to a child worker");
+            child.run(job, reached)
+        });
         ran.unwrap_or_else(|reason| {
             if !self.families.are_abandoned() {
                 backend::discard_outputs(job);
@@ -87,10 +92,12 @@ impl<'a> Workers<'a> {
         let hello = Hello { build: build(), llvm_args: llvm_args.to_vec(), tells_stages: self.tells_stages };
         match Child::start(self.program, hello, self.children) {
             Ok(child) => {
+                debug!(pid = child.pid(), ?llvm_args, "a child worker is up");
                 *state = State::Started(child.clone());
                 Ok(child)
             }
             Err(Unready::Refused(reason)) => {
+                debug!(reason, ?llvm_args, "there can be no child worker");
                 *state = State::Refused(reason.clone());
                 Err(reason)
             }

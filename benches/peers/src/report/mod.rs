@@ -1,11 +1,12 @@
 //! What was measured: plain data, written as JSON and read again.
 
 mod chart;
+mod documents;
 mod machine;
 mod numbers;
-mod readme;
 #[cfg(test)]
 mod sample;
+mod summary;
 mod table;
 mod targets;
 
@@ -18,8 +19,8 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
+pub use documents::write_into_documents;
 pub use machine::Machine;
-pub use readme::{CHART, put_into};
 
 use crate::cost::Cost;
 use crate::way::Way;
@@ -150,7 +151,7 @@ impl Report {
         chart::draw(self)
     }
 
-    /// The targets and what was reached, as Markdown.
+    /// The targets and what was reached, as Markdown.
     pub fn targets(&self) -> String {
         targets::table_of(self)
     }
@@ -164,7 +165,7 @@ impl Measurement {
 }
 
 /// Writes `text` to `path`, wholly or not at all.
-pub fn replace(path: &Path, text: &str) -> Result<()> {
+fn replace(path: &Path, text: &str) -> Result<()> {
     let write = || {
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(dir)?;

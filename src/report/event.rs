@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use llvm_build::Stage;
 
+use super::{JobReport, Usage};
 use crate::plan::Job;
-use crate::report::{JobReport, Usage};
 
 /// One event of a run, told on the thread that executes it.
 #[derive(Clone, Copy, Debug)]
@@ -129,7 +129,7 @@ impl Totals {
     }
 
     /// Adds what happens with an event.
-    pub(super) fn add(&mut self, kind: &EventKind<'_>) {
+    pub(crate) fn add(&mut self, kind: &EventKind<'_>) {
         match kind {
             EventKind::Started { .. } => self.running += 1,
             EventKind::CacheHit { report, .. } => {

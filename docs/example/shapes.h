@@ -1,0 +1,2 @@
+int square(int side);
+int total_area(const int *sides, int count);

@@ -1,0 +1,1 @@
+int is_digit(int letter) { return letter >= '0' && letter <= '9'; }
