@@ -9,7 +9,7 @@ LAID_OUT = $(BUILT)-bolt
 PREFIX ?= /usr/local
 
 .PHONY: help setup build release install install-release demo check test test-dynamic test-kernel test-builds test-peers test-growth \
-	parity differential fuzz bench bench-readme fmt lint docs clean
+	parity differential fuzz bench bench-readme fmt lint api docs clean
 
 help:
 	@echo 'make setup    install missing system packages (LLVM 22, clang, lld, a C++ compiler)'
@@ -32,6 +32,7 @@ help:
 	@echo 'make bench-readme  put what make bench measured into BENCHMARKS.md and README.md'
 	@echo 'make fmt      format the sources'
 	@echo 'make lint     formatting and clippy'
+	@echo 'make api      list the public items of the library anew in tests/api/public.txt'
 	@echo 'make docs     build the documentation'
 	@echo 'make clean    remove everything built'
 
@@ -135,6 +136,10 @@ lint: setup
 	$(CARGO) fmt --all --check
 	$(CARGO) check --release --no-default-features --lib
 	$(CARGO) clippy --workspace --all-targets --release -- -D warnings
+
+# The part of `make test` that compares the list says what has changed.
+api: setup
+	$(CARGO) test --quiet --release -p thinfarm-api-test --test api -- --write
 
 docs: setup
 	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --workspace --no-deps --release

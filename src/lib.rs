@@ -42,27 +42,32 @@
 //! # }
 //! ```
 
-pub mod backend;
+mod backend;
 pub mod cache;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
-pub mod config;
+mod config;
 pub mod farm;
-pub mod fingerprint;
+mod fingerprint;
 #[cfg(test)]
 mod foreign;
+#[doc(hidden)]
 pub mod incremental;
-pub mod input;
+mod input;
 pub mod link;
 mod memo;
 pub mod options;
-pub mod output;
+mod output;
 mod parallel;
 pub mod plan;
 pub mod report;
 pub mod toolchain;
 pub mod trust;
+#[doc(hidden)]
 pub mod verify;
 
+// The file thinfarm.toml is the program's.
+#[doc(hidden)]
+pub use config::{Config, ConfigError, GlobError, Rule};
 pub use llvm_build::contain_crashes;

@@ -23,6 +23,7 @@ use crate::plan::Job;
 
 /// What a job did.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct JobDone {
     /// Where LLVM spent its time.
     pub stages: StageTimes,
@@ -103,6 +104,7 @@ impl JobDone {
 
 /// Why a job made nothing.
 #[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum JobError {
     /// The module is missing or is not bitcode.
     #[error("cannot load the module {module}: {source}")]
@@ -254,6 +256,7 @@ impl JobError {
     }
 
     /// Diagnostics as lld words them, or nothing.
+    #[doc(hidden)]
     pub fn messages(&self) -> &[LinkMessage] {
         match self {
             Self::Backend { failure, .. } => &failure.messages,
@@ -263,12 +266,14 @@ impl JobError {
     }
 
     /// Whether its diagnostics say why it failed, so that nothing is left to be said.
+    #[doc(hidden)]
     pub fn is_told(&self) -> bool {
         let is_error = |message: &LinkMessage| message.severity == Severity::Error;
         !self.is_crash() && self.messages().iter().any(is_error)
     }
 
     /// How many warnings and how many errors there are among the diagnostics.
+    #[doc(hidden)]
     pub fn counts(&self) -> (u32, u32) {
         match self {
             Self::Backend { failure, .. } => (failure.warnings, failure.errors),

@@ -44,6 +44,7 @@ const LOCAL: [FsType; 5] =
 
 /// A hit: an object that is what was put in.
 #[derive(Debug)]
+#[doc(hidden)]
 pub struct Entry {
     file: File,
     /// All of it, if it is small.
@@ -154,7 +155,7 @@ impl Entry {
     /// files share their blocks until one is changed; never are they the same file.
     ///
     /// # Errors
-    /// As of [`OutputFile::finish`], or the entry cannot be read any more, over NFS for example because
+    /// The output cannot be written, or the entry cannot be read any more, over NFS for example because
     /// another machine pruned it. Nothing is left; the object can be made as if there had been no entry.
     pub fn place(&mut self, mut output: OutputFile) -> io::Result<u64> {
         self.file.rewind()?;

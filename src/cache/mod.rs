@@ -40,6 +40,7 @@ pub use upkeep::{Files, Stats, Verified};
 
 /// What a cache had to do with an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CacheUse {
     /// The object is from the cache.
     Hit,
@@ -61,6 +62,7 @@ pub struct Cache {
 
 /// Why there is no cache.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CacheError {
     /// Its directory cannot be had.
     #[error(transparent)]
@@ -98,12 +100,19 @@ impl Cache {
     ///
     /// # Errors
     /// There is none, and the object is never in a cache.
+    #[doc(hidden)]
     pub fn key(&self, job: &Job) -> Result<Key, Uncacheable> {
         let modules = Modules::default();
         Keys::new(self.build, &modules).of(job).map(|(key, _)| key)
     }
 
+    /// What went wrong with it up to now, though no job failed of it: a line for each kind of problem.
+    pub fn problems(&self) -> Vec<String> {
+        self.store.problems()
+    }
+
     /// Where the objects are.
+    #[doc(hidden)]
     pub fn store(&self) -> &Store {
         &self.store
     }

@@ -17,6 +17,7 @@ use crate::trust::Trust;
 
 /// Why there is no store.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// The directory cannot be created, read or, for upkeep, written to.
     #[error("cannot use the cache directory {}: {source}{}", directory.display(), hint(source))]
@@ -78,6 +79,7 @@ fn hint(source: &io::Error) -> &'static str {
 
 /// A cache directory. Clones are the same store.
 #[derive(Clone, Debug)]
+#[doc(hidden)]
 pub struct Store(Arc<Shared>);
 
 #[derive(Debug)]

@@ -18,6 +18,7 @@ const ABANDONED: Duration = Duration::from_secs(60 * 60);
 
 /// Some files of a cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[doc(hidden)]
 pub struct Files {
     /// How many.
     pub files: u64,
@@ -34,6 +35,7 @@ impl Files {
 
 /// What is in a cache.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[doc(hidden)]
 pub struct Stats {
     /// Objects that can be found.
     pub entries: Files,
@@ -47,6 +49,7 @@ pub struct Stats {
 
 /// What a check found.
 #[derive(Debug, Default)]
+#[doc(hidden)]
 pub struct Verified {
     /// Entries that are what was put in.
     pub whole: u64,

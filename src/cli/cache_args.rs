@@ -79,7 +79,7 @@ pub(super) fn finish(cache: Option<&Cache>) {
     if let Err(error) = cache.prune() {
         print::warning(&error);
     }
-    for problem in cache.store().problems() {
+    for problem in cache.problems() {
         print::warning(&problem);
     }
 }

@@ -11,7 +11,7 @@ use clap::Args;
 use super::progress::Progress;
 use super::{cache_args, log, print, signals};
 use crate::farm::{Farm, FarmError};
-use crate::options::{CommandError, CompileCommand};
+use crate::options::{CommandError, CompileCommand, JobFiles};
 use crate::output::abandon_outputs;
 use crate::plan::{Job, Plan};
 use crate::toolchain::Tool;
@@ -68,14 +68,8 @@ impl Cc {
 }
 
 fn run_one(command: CompileCommand) -> ExitCode {
-    let job = Job {
-        module: command.files.input.clone(),
-        index: command.files.index.clone().into(),
-        output: command.files.output.clone().into(),
-        command: Arc::new(command),
-        size: 0,
-        in_memory: None,
-    };
+    let JobFiles { input, index, output, .. } = command.files.clone();
+    let job = Job::new(input, index, output, Arc::new(command));
     let plan = match Plan::new(vec![job]) {
         Ok(plan) => plan,
         Err(error) => {

@@ -139,14 +139,13 @@ impl Linker {
             watched.abandon();
             temporaries.remove();
         };
+        let sources = self.sources.ask(Sources::given(Vec::new()), &SourceName::OWN)?;
         let settings = Settings {
-            farm,
-            directory,
-            sources: self.sources.ask(Sources::given(Vec::new()), &SourceName::OWN)?,
             is_off: self.off,
             may_cache: !self.run.cache.no_cache,
             trust: trust::of_process(),
             threads: self.run.threads(),
+            ..Settings::new(farm, sources, directory)
         };
         let mut hearing = Hearing {
             run: &self.run,

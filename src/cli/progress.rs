@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::print;
-use crate::farm::{Event, EventKind, Totals};
 use crate::link::say_as_lld;
-use crate::report::JobReport;
+use crate::report::{Event, EventKind, JobReport, Totals};
 
 /// How often a log is told that the run goes on.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);

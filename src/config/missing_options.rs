@@ -6,6 +6,7 @@ use serde::Deserialize;
 /// there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum MissingOptions {
     /// Nothing is compiled.
     Error,

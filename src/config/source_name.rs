@@ -5,12 +5,13 @@ use std::str::FromStr;
 
 /// One of the places where builds keep the options of their files.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SourceName {
     /// `.NAME.o.cmd` beside the module, as the Linux kernel's build leaves them.
     Kbuild,
     /// `compile_commands.json`: the file or its directory; looked for where clangd looks without one.
     CompileCommands(Option<PathBuf>),
-    /// The module itself, see [`recorded`](crate::options::source::recorded).
+    /// The module itself: clang keeps a command line in it (`-frecord-command-line`, for example).
     Recorded,
     /// What ninja knows of its build directory, by default the working directory.
     Ninja(Option<PathBuf>),

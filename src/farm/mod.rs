@@ -17,10 +17,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
-pub use crate::report::{Event, EventKind, Totals, Warning};
 pub use cancel::Canceller;
 pub use costs::{Costs, Prediction, predict_by_size};
-pub use llvm_build::Stage;
 pub use permits::{InUse, Jobserver, MachineShare, ShareError, default_memory_budget};
 pub use process::FarmError;
 pub(crate) use process::{Lent, lend_to_lld};
@@ -33,9 +31,10 @@ use crate::cache::{Cache, Lookup};
 use crate::input::Modules;
 use crate::output::abandon_outputs;
 use crate::plan::Plan;
-use crate::report::Report;
+use crate::report::{Event, Report};
 
 /// Stack of a worker thread, bytes. LLVM recurses deeply, and only what is touched is paid for.
+#[doc(hidden)]
 pub const STACK_SIZE: usize = 64 << 20;
 
 /// The worker threads and how they behave.
@@ -113,7 +112,7 @@ impl Farm {
     }
 
     /// Looks in `cache` for objects that were made before, and keeps there those that were not. Nothing that goes wrong
-    /// with it fails a job, see [`crate::cache::Store::problems`]. What jobs cost is remembered there, too, unless
+    /// with it fails a job, see [`Cache::problems`]. What jobs cost is remembered there, too, unless
     /// [`Farm::costs`] says where.
     #[must_use]
     pub fn cache(self, cache: Option<Cache>) -> Self {
@@ -121,6 +120,7 @@ impl Farm {
     }
 
     /// The cache of objects, if there is one.
+    #[doc(hidden)]
     pub fn cache_in_use(&self) -> Option<&Cache> {
         self.cache.as_ref()
     }
@@ -148,18 +148,21 @@ impl Farm {
 
     /// How many bytes of objects may be in memory until somebody reads them, an eighth of what jobs may claim. Of all
     /// memory that is available at most a tenth: half of what the budget of jobs leaves.
+    #[doc(hidden)]
     pub fn memory_for_objects(&self) -> u64 {
         let available = default_memory_budget();
         self.budget().map_or(available, |budget| budget.min(available)) / 8
     }
 
     /// Why the machine is not shared any more, although [`Farm::machine`] was to share it; the jobs go on.
+    #[doc(hidden)]
     pub fn sharing_problem(&self) -> Option<String> {
         self.machine.as_ref().and_then(MachineShare::problem)
     }
 
     /// How many threads may work before and after the jobs, when there is no permit to ask for: one under a
     /// jobserver, and no more than there are idle cores now in a machine that is shared.
+    #[doc(hidden)]
     pub fn threads_without_permits(&self) -> NonZero<usize> {
         match (&self.jobserver, &self.machine) {
             (Some(_), _) => NonZero::<usize>::MIN,

@@ -19,21 +19,21 @@ use super::permits::Permits;
 use super::process::{self, Admission, FarmError};
 use super::schedule::{Queue, Schedule};
 use super::worker::Workers;
-use super::{Event, EventKind, Totals, Warning};
 use super::{Farm, Prediction, STACK_SIZE, costs, panicking, park};
 use crate::backend::{self, JobDone, JobError, Made};
 use crate::cache::{CacheUse, Lookup, Uncacheable};
 use crate::input::Modules;
 use crate::parallel;
 use crate::plan::{Job, Plan};
-use crate::report::{JobReport, Recorder, Report, Usage};
+use crate::report::{Event, EventKind, JobReport, Recorder, Report, Totals, Usage, Warning};
 
 /// A run of a farm: the jobs of one plan.
 ///
 /// ```no_run
 /// # use std::ops::ControlFlow;
 /// # use std::thread;
-/// # use thinfarm::farm::{EventKind, Farm};
+/// # use thinfarm::farm::Farm;
+/// # use thinfarm::report::EventKind;
 /// # let (farm, plan) = (Farm::default(), Default::default());
 /// let run = farm.prepare(&plan);
 /// let canceller = run.canceller();

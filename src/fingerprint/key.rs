@@ -20,6 +20,7 @@ use crate::plan::Job;
 
 /// What an object is made of: everything that decides its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(hidden)]
 pub struct Key(Hash);
 
 impl Key {

@@ -19,6 +19,7 @@ const PROGRAM: &str = "/proc/self/exe";
 /// Why it cannot be told which program this is.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot tell which build of {} this is: {error}", file.display())]
+#[non_exhaustive]
 pub struct BuildError {
     file: PathBuf,
     error: io::Error,

@@ -7,6 +7,7 @@ use crate::plan::Job;
 
 /// Why an object is neither looked for in a cache nor kept there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Uncacheable {
     /// Its module, its index or one it imports from cannot be read; the job says why.
     Unreadable,

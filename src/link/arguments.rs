@@ -10,6 +10,7 @@ const PREFIX: &str = "--thinfarm-";
 
 /// What a linker was given, without its own name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Arguments {
     /// For lld, in their order.
     pub lld: Vec<OsString>,
@@ -101,11 +102,13 @@ impl Arguments {
     }
 
     /// Whether lld is to say nothing but errors (`--no-warnings`).
+    #[doc(hidden)]
     pub fn has_no_warnings(&self) -> bool {
         self.lld.iter().any(|arg| ["--no-warnings", "-no-warnings", "-w"].iter().any(|it| arg == it))
     }
 
     /// Whether what is said is to be in colours: what lld was told, and nothing if that is to look at the terminal.
+    #[doc(hidden)]
     pub fn has_colours(&self) -> Option<bool> {
         let texts = self.lld.iter().rev().filter_map(|arg| without_dashes(arg.to_str()?));
         for text in texts {
@@ -120,6 +123,7 @@ impl Arguments {
     }
 
     /// The target of Windows that is asked for (`-m i386pep`), by the names that lld gives to its MinGW driver.
+    #[doc(hidden)]
     pub fn mingw_target(&self) -> Option<&str> {
         const NAMES: [&str; 7] =
             ["i386pe", "i386pep", "thumb2pe", "arm64pe", "arm64ecpe", "arm64xpe", "mipspe"];
@@ -128,6 +132,7 @@ impl Arguments {
     }
 
     /// Whether lld is to write LLVM-IR instead of native objects.
+    #[doc(hidden)]
     pub fn emits_llvm(&self) -> bool {
         let is_one = |arg: &OsString| {
             ["--lto-emit-llvm", "--plugin-opt=emit-llvm", "-plugin-opt=emit-llvm"].iter().any(|it| arg == it)
@@ -139,6 +144,7 @@ impl Arguments {
     }
 
     /// Whether lld is to write objects, or these arguments, to other files than its output.
+    #[doc(hidden)]
     pub fn keeps_objects(&self) -> bool {
         const OPTIONS: [&str; 4] = ["save-temps", "lto-obj-path", "obj-path", "reproduce"];
         let asks = |arg: &OsString| {
@@ -151,6 +157,7 @@ impl Arguments {
     }
 
     /// Whether lld tells its version, or its options, among what it prints.
+    #[doc(hidden)]
     pub fn asks_who(&self) -> bool {
         let asks =
             |arg: &OsString| ["-v", "-V", "--version", "-version", "--help"].iter().any(|it| arg == it);

@@ -13,17 +13,18 @@ use super::wishes::wishes;
 use super::{Arguments, Directory};
 use crate::backend::JobError;
 use crate::cache::{Cache, CacheError};
-use crate::farm::{Event, Farm, Lent};
+use crate::farm::{Farm, Lent};
 use crate::input::Location;
 use crate::options::{LinkLine, LinkTerms, Resolver, Settled, Sources};
 use crate::output::Spool;
 use crate::plan::{InMemory, Job, ModuleFiles, Plan};
-use crate::report::{JobReport, Report};
+use crate::report::{Event, JobReport, Report};
 use crate::toolchain::Tool;
 use crate::trust::Trust;
 
 /// What the maker of a linker decides.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Settings {
     /// Runs the jobs.
     pub farm: Farm,
@@ -39,6 +40,22 @@ pub struct Settings {
     pub trust: Trust,
     /// No more threads than these, instead of what lld is told.
     pub threads: Option<NonZero<usize>>,
+}
+
+impl Settings {
+    /// A link whose jobs `farm` runs, with the options that `sources` know and files in `directory` where a job needs
+    /// any. It may use lld's cache if that is the user's own, and as many threads as lld is told.
+    pub fn new(farm: Farm, sources: Sources, directory: Directory) -> Self {
+        Self {
+            farm,
+            directory,
+            sources,
+            is_off: false,
+            may_cache: true,
+            trust: Trust::of_user(),
+            threads: None,
+        }
+    }
 }
 
 /// What happens in a link.
@@ -158,9 +175,10 @@ impl<'a> Compiler<'a> {
 /// What the index and the object of a module are called, where they have to be files.
 fn files(job: &LinkJob, directory: &Path) -> ModuleFiles {
     let file = |extension: &str| directory.join(format!("{}.{extension}", job.task));
-    ModuleFiles { module: job.module.clone(), index: file("thinlto.bc"), output: file("o") }
+    ModuleFiles::new(&job.module, file("thinlto.bc"), file("o"))
 }
 
+#[doc(hidden)]
 impl llvm_build::LinkCompiler for Compiler<'_> {
     fn begin(&mut self, config: &LinkConfig) -> Result<Option<PathBuf>, String> {
         // lld's hook that writes LLVM-IR cannot be told from those of --save-temps.

@@ -9,6 +9,7 @@ use super::Arguments;
 
 /// The first object with bitcode that the link of `args`, which has ended, took for its machine code although the rest of
 /// it is LTO, by lld's name for it.
+#[doc(hidden)]
 pub fn unused_bitcode(args: &Arguments) -> Option<String> {
     let is_asked = ["fat-lto-objects", "no-fat-lto-objects"].iter().any(|name| args.has(name));
     // The driver of a compiler says such things in LTO only.

@@ -18,6 +18,7 @@ const NAME: &str = "user.thinfarm.linker";
 
 /// How a file was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[doc(hidden)]
 pub struct Made {
     /// The linker and its version.
     pub linker: String,
@@ -46,6 +47,7 @@ impl Marks {
 
 /// Who made a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[doc(hidden)]
 pub enum MadeBy {
     /// `ld.thinfarm`, and the file is as it was then.
     Us(Made),
@@ -59,6 +61,7 @@ pub enum MadeBy {
 
 /// Waits for a linker to make its output.
 #[derive(Debug)]
+#[doc(hidden)]
 pub struct Maker {
     output: PathBuf,
     before: Option<(u64, Marks, i64, i64)>,
@@ -100,6 +103,7 @@ fn identity(path: &Path) -> Option<(u64, Marks, i64, i64)> {
 ///
 /// # Errors
 /// It cannot be read.
+#[doc(hidden)]
 pub fn who_made(path: &Path) -> io::Result<MadeBy> {
     let data = fs::metadata(path)?;
     let mut text = vec![0; 4096];

@@ -16,6 +16,7 @@ pub use arguments::Arguments;
 pub use compiler::{Compiler, LinkEvent, Settings};
 pub use directory::Directory;
 pub use fat_objects::unused_bitcode;
+#[doc(hidden)]
 pub use llvm_build::{exit_as_lld, say_as_lld};
 pub use maker::{Made, MadeBy, Maker, who_made};
 pub use threads::are_scarce;

@@ -10,6 +10,7 @@ const PLENTY: u64 = 4096;
 
 /// Whether a process that wants `threads` may not get them: `ulimit -u` is small, and so many cannot be started at a
 /// time. Then it is best to do with none, for the limit is of all processes of the user.
+#[doc(hidden)]
 pub fn are_scarce(threads: usize) -> bool {
     let limit = getrlimit(Resource::RLIMIT_NPROC);
     limit.is_ok_and(|(soft, _)| soft < PLENTY) && !can_start(threads)

@@ -9,6 +9,7 @@ use super::source::some_of;
 
 /// Something that is wrong, and the modules that it is wrong for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Affected<T> {
     /// What it is.
     pub what: T,
@@ -24,6 +25,7 @@ pub type UnusableOptions = Affected<Unusable>;
 
 /// Why options are of no use, with the word that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Unusable(pub String);
 
 impl fmt::Display for Unusable {

@@ -10,6 +10,7 @@ use super::FileOptions;
 
 /// How one module is compiled.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct CompileCommand {
     /// The paths of this job: module, index, outputs.
     pub files: JobFiles,
@@ -174,6 +175,7 @@ impl CompileCommand {
     ///
     /// # Errors
     /// As [`CompileCommand::of_command_line`].
+    #[doc(hidden)]
     pub fn cc1(&self) -> Result<Arc<Cc1>, CommandError> {
         match &self.cc1 {
             Some(cc1) if self.is_own_cc1 => Ok(cc1.clone()),

@@ -7,6 +7,7 @@ use llvm_build::CodegenOptions;
 
 /// The options of one file, ready for a backend: what resolves to the same command for every module.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct FileOptions {
     /// Arguments of clang's driver or, `-cc1` first, of cc1.
     pub flags: Arc<[String]>,

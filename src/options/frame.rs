@@ -4,6 +4,7 @@ use super::{FileOptions, Provenance};
 
 /// Options of all modules, whatever else is known of them. Rules do not see them.
 #[derive(Clone, Debug, Default)]
+#[doc(hidden)]
 pub struct Frame {
     /// Stand before those of a module, which win.
     pub first: Vec<String>,

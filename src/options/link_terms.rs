@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 /// An option of a link about code generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[doc(hidden)]
 pub struct Wish {
     /// As it was given.
     pub option: String,
@@ -21,6 +22,7 @@ pub struct Wish {
 
 /// What a link decides for all files, and what it wishes of them.
 #[derive(Clone, Debug)]
+#[doc(hidden)]
 pub struct LinkTerms {
     codegen: Arc<CodegenOptions>,
     fields: Map<String, Value>,
@@ -29,6 +31,7 @@ pub struct LinkTerms {
 
 /// How many modules with options of their own a link overrules, or these overrule the link.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Tally {
     /// Modules.
     pub modules: usize,
@@ -38,6 +41,7 @@ pub struct Tally {
 
 /// What became of a link's terms.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Settled {
     /// Modules made for another kind of output, which got the link's relocation model.
     pub relocated: Tally,
@@ -139,6 +143,7 @@ impl Tally {
 }
 
 /// The names of the fields in which two sets of options differ.
+#[doc(hidden)]
 pub fn fields_that_differ(one: &CodegenOptions, other: &CodegenOptions) -> Vec<String> {
     let other = fields(other);
     fields(one).into_iter().filter(|(name, value)| other[name] != *value).map(|(name, _)| name).collect()

@@ -11,7 +11,7 @@ mod link_line;
 mod link_terms;
 mod origin;
 mod resolver;
-pub mod source;
+mod source;
 mod sources;
 
 pub use crate::config::{MissingOptions, SourceName};

@@ -16,6 +16,7 @@ use super::CompileCommand;
 /// Why an option has its value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "from", content = "flags")]
+#[doc(hidden)]
 pub enum Origin {
     /// clang's default for the target.
     Default,
@@ -25,6 +26,7 @@ pub enum Origin {
 
 /// One option, explained.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[doc(hidden)]
 pub struct Explained {
     /// The field of [`CodegenOptions`].
     pub name: String,
@@ -38,6 +40,7 @@ pub struct Explained {
 ///
 /// # Errors
 /// clang's diagnostics.
+#[doc(hidden)]
 pub fn explain(command: &CompileCommand) -> Result<Vec<Explained>, CommandError> {
     let (arguments, options) = arguments_by_option(command)?;
     let full = fields(command.codegen());

@@ -39,12 +39,14 @@ impl Resolver {
 
     /// The same for the jobs of one link.
     #[must_use]
+    #[doc(hidden)]
     pub fn for_link(self, terms: LinkTerms) -> Self {
         let settled = terms.nobody();
         Self { link: Some((terms, settled)), ..self }
     }
 
     /// What has become of the terms of the link, so far.
+    #[doc(hidden)]
     pub fn settled(&self) -> Option<&Settled> {
         self.link.as_ref().map(|(_, settled)| settled)
     }
@@ -69,6 +71,7 @@ impl Resolver {
     ///
     /// # Errors
     /// As [`Resolver::resolve`]; LLVM does not know one.
+    #[doc(hidden)]
     pub fn resolve_known(
         &mut self,
         options: &FileOptions,

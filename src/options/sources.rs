@@ -19,6 +19,7 @@ use crate::input::{Archives, Location, Modules};
 
 /// Where the options of one module come from, for people and scripts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Provenance {
     /// The source and the place in it.
     pub source: String,
@@ -103,6 +104,7 @@ impl Sources {
     }
 
     /// The same `flags` of clang for all modules, which a program, the `giver`, has for want of better.
+    #[doc(hidden)]
     pub fn defaults(flags: impl Into<Arc<[String]>>, giver: &'static str) -> Self {
         Self {
             sources: Vec::new(),
@@ -162,12 +164,14 @@ impl Sources {
 
     /// Applies `rules` to what the sources say.
     #[must_use]
+    #[doc(hidden)]
     pub fn with_rules(self, rules: Vec<Rule>) -> Self {
         Self { rules, ..self }
     }
 
     /// Compiles for the link of `line`: modules that no source knows as lld would.
     #[must_use]
+    #[doc(hidden)]
     pub fn with_link(self, line: LinkLine) -> Self {
         let frame = Frame { first: Vec::new(), last: line.orders(), from: LINK };
         Self { link: Some(line), giver: LINK, frame, ..self }
@@ -175,6 +179,7 @@ impl Sources {
 
     /// Puts the options of `frame` around those of every module.
     #[must_use]
+    #[doc(hidden)]
     pub fn framed(self, frame: Frame) -> Self {
         Self { frame, ..self }
     }
@@ -199,6 +204,7 @@ impl Sources {
     }
 
     /// Whether a source or a rule has something to say of `module`, or would have, were it not unusable.
+    #[doc(hidden)]
     pub fn knows(&mut self, module: &str) -> bool {
         match self.options(module) {
             Ok((_, provenance)) => provenance.source != self.giver || !provenance.rules.is_empty(),
@@ -212,6 +218,7 @@ impl Sources {
     ///
     /// # Errors
     /// As [`Sources::options`].
+    #[doc(hidden)]
     pub fn options_of_extracted(
         &mut self,
         module: &str,
@@ -224,6 +231,7 @@ impl Sources {
     ///
     /// # Errors
     /// The module cannot be asked for its target.
+    #[doc(hidden)]
     pub fn options_without_own(
         &mut self,
         module: &str,
@@ -286,11 +294,13 @@ impl Sources {
     }
 
     /// What is done about modules that no source knows.
+    #[doc(hidden)]
     pub fn policy(&self) -> MissingOptions {
         self.policy
     }
 
     /// Who gave the options of modules that no source knows, for people.
+    #[doc(hidden)]
     pub fn giver(&self) -> &'static str {
         self.giver
     }
@@ -301,6 +311,7 @@ impl Sources {
     }
 
     /// What is done about files that commands name and that are not there.
+    #[doc(hidden)]
     pub fn input_policy(&self) -> MissingOptions {
         self.input_policy
     }
@@ -311,6 +322,7 @@ impl Sources {
     }
 
     /// Remembers that `module` is compiled without its own options, for `reason`, which does not name it.
+    #[doc(hidden)]
     pub fn note_unusable(&mut self, module: &str, reason: String) {
         collect(&mut self.unusable, module, Unusable(reason));
     }

@@ -12,6 +12,7 @@ use crate::options::{
 
 /// A module whose command is wanted.
 #[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
 pub struct Wanted<'a> {
     /// The module id.
     pub module: &'a str,
@@ -27,6 +28,7 @@ pub struct Wanted<'a> {
 
 /// How a module is compiled, and why so.
 #[derive(Clone, Debug)]
+#[doc(hidden)]
 pub struct Compiled {
     /// Its command.
     pub command: Arc<CompileCommand>,

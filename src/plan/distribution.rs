@@ -17,6 +17,7 @@ use serde::{Deserialize, Deserializer};
 
 /// The backend jobs of one link, as lld describes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[doc(hidden)]
 pub struct Distribution {
     /// What the link makes.
     pub linker_output: String,
@@ -32,6 +33,7 @@ pub struct Distribution {
 
 /// The arguments all jobs have, by who gave them. Together, in this order, they are what lld asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[doc(hidden)]
 pub struct CommonArgs {
     /// `--thinlto-remote-compiler-prepend-arg`.
     pub prepended: Vec<String>,
@@ -43,6 +45,7 @@ pub struct CommonArgs {
 
 /// One job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[doc(hidden)]
 pub struct DistributedJob {
     /// The module id, which is also its path.
     pub module: String,
@@ -56,6 +59,7 @@ pub struct DistributedJob {
 
 /// A description that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[doc(hidden)]
 pub enum DistributionError {
     /// The file cannot be read.
     #[error("cannot read the job description {}: {error}", path.display())]

@@ -14,6 +14,7 @@ use crate::output::Spool;
 
 /// What a job has in the place of two files, in a link that this process does.
 #[derive(Clone, Debug)]
+#[doc(hidden)]
 pub struct InMemory {
     /// Its index.
     pub index: Arc<[u8]>,
@@ -43,6 +44,7 @@ impl Job {
     ///
     /// # Errors
     /// The file cannot be read.
+    #[doc(hidden)]
     pub fn read_index(&self) -> io::Result<Cow<'_, [u8]>> {
         match &self.in_memory {
             Some(place) => Ok(Cow::Borrowed(&place.index)),
@@ -55,6 +57,7 @@ impl Job {
     ///
     /// # Errors
     /// It cannot be written.
+    #[doc(hidden)]
     pub fn write_index(&self) -> io::Result<()> {
         let Some(place) = &self.in_memory else { return Ok(()) };
         make_room(&self.index)?;
@@ -65,6 +68,7 @@ impl Job {
     ///
     /// # Errors
     /// It cannot be written.
+    #[doc(hidden)]
     pub fn write_object(&self) -> io::Result<()> {
         match self.spooled()? {
             Some(object) => fs::write(&self.output, object.bytes()),
@@ -76,6 +80,7 @@ impl Job {
     ///
     /// # Errors
     /// There is no such file, or it cannot be mapped.
+    #[doc(hidden)]
     pub fn object(&self) -> io::Result<Mapped> {
         match self.spooled()? {
             Some(object) => Ok(object),

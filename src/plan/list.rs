@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules of a thin link.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct IndexList {
     /// Module ids as lld spells them, each once, in link order.
     pub modules: Vec<String>,
@@ -14,6 +15,7 @@ pub struct IndexList {
 
 /// A list that cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ListError {
     /// Reading failed.
     #[error("cannot read the index list {}: {source}", path.display())]

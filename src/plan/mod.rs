@@ -30,6 +30,7 @@ use crate::options::{CommandError, CompileCommand, Resolver, SourceError, Source
 
 /// The backend jobs of one link.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Plan {
     /// The jobs, in link order.
     pub jobs: Vec<Job>,
@@ -39,6 +40,7 @@ pub struct Plan {
 
 /// One backend job: module + index + codegen options -> native object.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Job {
     /// The module id, as the index spells it; also the path of the module.
     pub module: String,
@@ -52,10 +54,22 @@ pub struct Job {
     pub size: u64,
     /// Its index and the place of its object, if these are no files. Another process would not find them.
     #[serde(skip)]
+    #[doc(hidden)]
     pub in_memory: Option<InMemory>,
 }
 
 impl Job {
+    /// The job that compiles `module` with `index` to `output` as `command` says. [`Plan::new`] looks up the size.
+    pub fn new(
+        module: impl Into<String>,
+        index: impl Into<PathBuf>,
+        output: impl Into<PathBuf>,
+        command: Arc<CompileCommand>,
+    ) -> Self {
+        let (module, index, output) = (module.into(), index.into(), output.into());
+        Self { module, index, output, command, size: 0, in_memory: None }
+    }
+
     /// Its `-mllvm` options.
     ///
     /// # Panics
@@ -67,6 +81,7 @@ impl Job {
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PlanError {
     /// Two jobs would write the same file.
     #[error(
@@ -191,6 +206,7 @@ impl Plan {
     ///
     /// # Errors
     /// As [`Plan::for_link`].
+    #[doc(hidden)]
     pub fn for_distribution(
         distribution: &Distribution,
         sources: &mut Sources,
@@ -203,14 +219,7 @@ impl Plan {
             let wanted = Wanted::new(module, index.as_ref(), output.as_ref());
             let wanted = Wanted { origin: job.taken_from(), more: args, ..wanted };
             let command = wanted.compiled(sources, resolver)?.command;
-            jobs.push(Job {
-                module: module.clone(),
-                index: index.into(),
-                output: output.into(),
-                command,
-                size: 0,
-                in_memory: None,
-            });
+            jobs.push(Job::new(module, index, output, command));
         }
         sources.check()?;
         Self::new(jobs)

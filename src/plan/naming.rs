@@ -72,6 +72,7 @@ fn with_prefix(path: &str, old: &str, new: &str) -> String {
 
 /// The files of one module.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ModuleFiles {
     /// The module id, which is also the module's path.
     pub module: String,
@@ -81,8 +82,16 @@ pub struct ModuleFiles {
     pub output: PathBuf,
 }
 
+impl ModuleFiles {
+    /// The module id, the index and the native object of a module.
+    pub fn new(module: impl Into<String>, index: impl Into<PathBuf>, output: impl Into<PathBuf>) -> Self {
+        Self { module: module.into(), index: index.into(), output: output.into() }
+    }
+}
+
 /// The naming conventions of one link.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Naming {
     /// lld was given this.
     pub prefix_replace: Option<PrefixReplace>,

@@ -7,6 +7,7 @@ use super::Plan;
 
 /// An object that needs no backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NativeObject {
     /// The module id, as listed.
     pub module: String,
@@ -22,6 +23,7 @@ pub struct NativeObject {
     "{module} is a native object inside an archive, which a list of files cannot name; take it off the list \
      and give the archive to the final link"
 )]
+#[non_exhaustive]
 pub struct ObjectsError {
     /// The module id.
     pub module: String,

@@ -11,16 +11,18 @@ use std::num::NonZero;
 use std::time::{Duration, SystemTime};
 
 pub use event::{Event, EventKind, Totals, Warning};
+pub use llvm_build::{Failure, LinkMessage, OpenError, Severity, Stage, StageTime, StageTimes};
 pub use profile::PROFILE_VERSION;
 pub use recorder::Recorder;
 pub use usage::Usage;
 
-use crate::backend::{JobDone, JobError};
+pub use crate::backend::{JobDone, JobError};
 use crate::cache::{CacheUse, Uncacheable};
 use crate::plan::{Job, Plan};
 
 /// What one job did and cost.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct JobReport {
     /// Since the start of the run, how long the job waited for a worker.
     pub queued: Duration,
@@ -49,6 +51,7 @@ impl JobReport {
 
 /// The report of a run.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Report {
     /// One entry per job of the plan, in its order; `None` for jobs that were never started.
     pub jobs: Vec<Option<JobReport>>,

@@ -5,6 +5,7 @@ use crate::plan::Plan;
 
 /// Hears the events of one run.
 #[derive(Clone, Debug)]
+#[doc(hidden)]
 pub struct Recorder(Report);
 
 impl Recorder {

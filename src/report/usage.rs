@@ -5,6 +5,7 @@ use nix::sys::time::TimeVal;
 
 /// CPU seconds and memory of a process, or of a farm: this process and its child workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Usage {
     /// CPU seconds of all threads, user and system.
     pub cpu: f64,
@@ -15,6 +16,7 @@ pub struct Usage {
 
 impl Usage {
     /// Use up to now.
+    #[doc(hidden)]
     pub fn now() -> Self {
         getrusage(UsageWho::RUSAGE_SELF).map_or(Self::default(), |resources: Resources| {
             let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 * 1e-6;
@@ -28,11 +30,13 @@ impl Usage {
 
     /// Use of both.
     #[must_use]
+    #[doc(hidden)]
     pub fn and(self, other: Self) -> Self {
         Self { cpu: self.cpu + other.cpu, peak_memory: self.peak_memory + other.peak_memory }
     }
 
     /// Use since `self` was taken; the peak is the process's.
+    #[doc(hidden)]
     pub fn until_now(self) -> Self {
         let now = Self::now();
         Self { cpu: now.cpu - self.cpu, ..now }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 /// A program of LLVM that thinfarm works with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Tool {
     /// The compiler: its resource directory is used, and `--verify-with` runs it.
     Clang,
@@ -17,6 +18,7 @@ pub enum Tool {
 
 /// A tool that was found and asked for its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Found {
     /// Where it is.
     pub path: PathBuf,
@@ -26,6 +28,7 @@ pub struct Found {
 
 /// No usable tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ToolError {
     /// Nothing of its names exists.
     Missing(Tool),
@@ -125,6 +128,7 @@ pub(crate) fn on_path(name: &Path) -> Option<PathBuf> {
 ///
 /// # Errors
 /// See [`ToolError`].
+#[doc(hidden)]
 pub fn check(path: &Path) -> Result<Found, ToolError> {
     let broken = |reason: String| ToolError::Broken { path: path.to_owned(), reason };
     let output = Command::new(path).arg("--version").output().map_err(|error| broken(error.to_string()))?;

@@ -42,7 +42,7 @@ fn job_of(link: &Link, module: &str, flags: &[&str]) -> Job {
     let command = Resolver::new(Tool::clang_for_driver())
         .resolve(&FileOptions::given(flags), &module, &index, &output)
         .unwrap();
-    Job { module, index: index.into(), output: output.into(), command, size: 0, in_memory: None }
+    Job::new(module, index, output, command)
 }
 
 #[track_caller]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
-use thinfarm::backend::JobDone;
 use thinfarm::cache::{Key, Store};
+use thinfarm::report::JobDone;
 use thinfarm::trust::Trust;
 
 use crate::fixture::{Link, Said, llvm_tool, run, thinfarm};

@@ -42,8 +42,7 @@ pub fn plan(jobs: &[Compiled]) -> Plan {
         let index = format!("{module}.thinlto.bc");
         let options = FileOptions::given(flags.split(' ').map(str::to_owned).collect::<Vec<_>>());
         let command = resolver.resolve(&options, module, &index, object).expect("flags that clang knows");
-        let (index, output) = (index.into(), object.into());
-        Job { module: module.to_owned(), index, output, command, size: 0, in_memory: None }
+        Job::new(module, index, object, command)
     };
     Plan::new(jobs.iter().map(job).collect()).expect("a plan")
 }

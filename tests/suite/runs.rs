@@ -14,11 +14,9 @@ use std::time::{Duration, Instant};
 
 use jobserver::Client;
 use thinfarm::cache::Cache;
-use thinfarm::farm::{
-    Costs, Event, EventKind, Farm, FarmError, Jobserver, MachineShare, Stage, Totals, Warning,
-};
+use thinfarm::farm::{Costs, Farm, FarmError, Jobserver, MachineShare};
 use thinfarm::plan::Plan;
-use thinfarm::report::Report;
+use thinfarm::report::{Event, EventKind, Report, Stage, Totals, Warning};
 use thinfarm::trust::Trust;
 
 use crate::fixture::{Link, alone, thinfarm_path};

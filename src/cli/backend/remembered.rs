@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::print;
 use crate::cli::telling::cannot_write;
-use crate::farm::Event;
 use crate::incremental::{Incremental, Split};
 use crate::plan::Plan;
+use crate::report::Event;
 
 /// The memory of a build directory.
 pub(super) struct Remembered {

@@ -20,6 +20,7 @@ use crate::report::JobReport;
 
 /// What a job is expected to cost.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[doc(hidden)]
 pub struct Prediction {
     /// CPU seconds.
     pub seconds: f64,

@@ -36,6 +36,7 @@ const SMALL: u64 = 16 << 10;
 /// Its memory is meant to be too much: of the jobs of the three corpora none had more than 0.6 of it allocated at any
 /// time, the median job 0.13. What jobs have in memory beside that are pages of mapped modules, which the kernel can
 /// take back.
+#[doc(hidden)]
 pub fn predict_by_size(size: u64, count: impl FnOnce() -> Option<u64>) -> Prediction {
     let counted = if size < SMALL { None } else { count() };
     let instructions = counted.unwrap_or(size / BYTES_PER_INSTRUCTION);

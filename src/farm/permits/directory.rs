@@ -11,6 +11,7 @@ use crate::trust::Trust;
 
 /// Why the machine is not shared.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ShareError {
     /// The directory, or a file in it, cannot be had.
     #[error("cannot use {}: {source}", path.display())]

@@ -156,6 +156,7 @@ impl MachineShare {
     }
 
     /// Where the processes meet.
+    #[doc(hidden)]
     pub fn directory(&self) -> &Path {
         &self.0.directory
     }
@@ -169,11 +170,13 @@ impl MachineShare {
     ///
     /// # Errors
     /// The directory cannot be read.
+    #[doc(hidden)]
     pub fn in_use(&self) -> io::Result<InUse> {
         self.0.state().slots.in_use()
     }
 
     /// Why the machine is not shared any more, if it is not: then only threads bound a run.
+    #[doc(hidden)]
     pub fn problem(&self) -> Option<String> {
         self.0.state().problem.clone()
     }

@@ -14,6 +14,7 @@ use nix::fcntl::OFlag;
 
 /// How much of a shared machine is taken, by this process and all others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[doc(hidden)]
 pub struct InUse {
     /// Cores that run a job.
     pub cores: usize,

@@ -21,6 +21,7 @@ pub use replay::{lower_bound, makespan};
 /// is never starved by small ones. One that claims more than the whole budget runs alone, so there is always a job
 /// that may run.
 #[derive(Clone, Debug)]
+#[doc(hidden)]
 pub struct Schedule {
     /// Positions of jobs, those that are expected to take longest first.
     waiting: VecDeque<usize>,
@@ -43,6 +44,7 @@ pub struct Schedule {
 
 /// What a worker that asks for a job is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
 pub enum Next {
     /// The job at this position may start.
     Job(usize),

@@ -8,6 +8,7 @@ use super::{Next, Schedule};
 
 /// When the last job of `schedule` would end on `cores` cores, seconds, if the job at each position took as many
 /// seconds as `costs` says.
+#[doc(hidden)]
 pub fn makespan(mut schedule: Schedule, costs: &[f64], cores: usize) -> f64 {
     let mut now = 0.0;
     let mut running = BinaryHeap::new();
@@ -25,6 +26,7 @@ pub fn makespan(mut schedule: Schedule, costs: &[f64], cores: usize) -> f64 {
 }
 
 /// What no order of jobs can beat on `cores` cores, seconds: all cores busy to the end, or the longest job alone.
+#[doc(hidden)]
 pub fn lower_bound(costs: &[f64], cores: usize) -> f64 {
     let total: f64 = costs.iter().sum();
     costs.iter().copied().fold(total / cores as f64, f64::max)

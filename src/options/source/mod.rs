@@ -47,6 +47,7 @@ pub enum RanIn {
 
 /// Why a source has no answer.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SourceError {
     /// A file that a source reads cannot be read.
     #[error("cannot read {}: {error}", path.display())]
