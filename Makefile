@@ -77,6 +77,7 @@ check: setup
 	$(CARGO) clippy --release --all-targets -- -D warnings
 	$(CARGO) test --release --lib
 	$(CARGO) test --release --test suite -- $(CHECKS)
+	$(CARGO) test --release --test documents
 
 test: lint docs
 	$(CARGO) test --workspace --release

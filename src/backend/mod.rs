@@ -385,7 +385,7 @@ fn is_of_this_llvm(module: &Bitcode) -> bool {
 /// Opens every module that `job` reads, its own first, and its index.
 ///
 /// # Errors
-/// As [`run`], for what it would fail on.
+/// As of a job, for what that would fail on.
 pub fn open(job: &Job, reading: &mut Reading<'_>) -> Result<(Index, Imports), JobError> {
     reading.open(&job.module).map_err(|error| JobError::Module { module: job.module.clone(), error })?;
     let index = read_index(job)?;

@@ -16,8 +16,8 @@ const VARIABLE: &str = "THINFARM_LOG";
 /// The argument of every subcommand that compiles a link.
 #[derive(Debug, Args)]
 pub(super) struct LogArgs {
-    /// Tell on standard error what is decided and why, for example debug; or, as
-    /// thinfarm::farm=debug,thinfarm::options=trace does, of some parts only.
+    /// Print on standard error what is decided and why. FILTER is debug, for example, or for some parts only
+    /// thinfarm::farm=debug,thinfarm::plan=debug.
     #[arg(long, value_name = "FILTER", value_parser = checked, env = VARIABLE, hide_env_values = true)]
     log: Option<String>,
 }

@@ -3,8 +3,8 @@
 use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant, SystemTime};
+use std::{mem, thread};
 
 use crossbeam_channel::{Receiver, bounded, never, select, unbounded};
 use llvm_build::{Stage, has_crashed, watch_jobs};
@@ -145,6 +145,8 @@ impl<'a> Run<'a> {
         let subscriber = dispatcher::get_default(Clone::clone);
         let (sender, receiver) = unbounded();
         thread::scope(|scope| {
+            // The workers end before a panic of the listener goes on.
+            let unwinding = CancelledByPanic(canceller);
             // As many as the system lets there be.
             let wanted = if farm.no_threads { 0 } else { threads.get() };
             if wanted > 0 {
@@ -174,6 +176,7 @@ impl<'a> Run<'a> {
             } else {
                 work_here(work, &mut teller);
             }
+            mem::forget(unwinding);
         });
         drop(watch);
         drop(permits);
@@ -244,6 +247,15 @@ impl<'a> Run<'a> {
             jobs.iter().enumerate().map(look).collect()
         });
         Cached::new(lookup, found)
+    }
+}
+
+/// Cancels the run if it is dropped, which a panic does.
+struct CancelledByPanic<'a>(&'a Canceller);
+
+impl Drop for CancelledByPanic<'_> {
+    fn drop(&mut self) {
+        self.0.cancel();
     }
 }
 
@@ -417,11 +429,14 @@ impl Work<'_> {
         let mut reached = |stage| {
             // The one before ends first.
             drop(in_stage.take());
+            if self.canceller.is_cancelled() {
+                return false;
+            }
             in_stage = Some(debug_span!("stage", name = ?stage).entered());
             if self.tells_stages {
                 tell(Message { at: self.start.elapsed(), position, what: Happened::Reached(stage) });
             }
-            !self.canceller.is_cancelled()
+            true
         };
         let (cache, result) = self.make(position, job, &mut reached);
         drop(in_stage.take());

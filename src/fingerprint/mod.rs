@@ -1,10 +1,10 @@
 //! What decides the bytes of an object, in one place for all who ask whether it can be had without making it.
 //!
 //! There are two answers. A [`Key`] is for objects of any build: one hash, in which paths count for nothing; the cache
-//! finds objects by it. A [`Fingerprint`] is for the objects of one build directory, where paths are what they were: a
+//! finds objects by it. A `Fingerprint` is for the objects of one build directory, where paths are what they were: a
 //! hash for each kind of input, so that it can be said what changed, and cheap to make again for a file that nobody has
-//! touched; incremental runs remember it. Both read the same files that options name ([`files`]), know the same inline
-//! assembly that reads others, and the same program that compiles ([`program`]).
+//! touched; incremental runs remember it. Both read the same files that options name (`files`), know the same inline
+//! assembly that reads others, and the same program that compiles (`program`).
 
 mod assembly;
 pub(crate) mod contents;

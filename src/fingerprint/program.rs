@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use blake3::{Hash, Hasher};
 use llvm_build::{Mapped, chosen_variants};
 use object::{Object, ObjectSection};
+use procfs::process::{MMPermissions, MMapPath, MemoryMap, MemoryMaps, Process};
 
 /// What runs here, even if its file was replaced since.
 const PROGRAM: &str = "/proc/self/exe";
@@ -29,8 +30,9 @@ pub(crate) fn identity() -> Result<Hash, BuildError> {
     let mut hasher = Hasher::new();
     let told = |path: &Path| identity_of(path).map_err(|error| BuildError { file: path.to_owned(), error });
     hasher.update(told(Path::new(PROGRAM))?.as_bytes());
-    let maps = Path::new("/proc/self/maps");
-    let maps = fs::read_to_string(maps).map_err(|error| BuildError { file: maps.to_owned(), error })?;
+    let maps = Process::myself().and_then(|process| process.maps());
+    let unreadable = |error| BuildError { file: "/proc/self/maps".into(), error: io::Error::other(error) };
+    let maps = maps.map_err(unreadable)?;
     let program = std::env::current_exe().unwrap_or_default();
     for library in executed(&maps).into_iter().filter(|path| *path != program) {
         hasher.update(told(library)?.as_bytes());
@@ -60,9 +62,16 @@ pub(crate) fn is_this_program(path: &Path) -> bool {
 
 /// The files that have code in memory, by what the kernel says in `maps`. The name of one that was deleted says so, and
 /// there is no such file.
-fn executed(maps: &str) -> BTreeSet<&Path> {
-    let is_code = |line: &&str| line.split(' ').nth(1).is_some_and(|permissions| permissions.contains('x'));
-    maps.lines().filter(is_code).filter_map(|line| Some(Path::new(&line[line.find('/')?..]))).collect()
+fn executed(maps: &MemoryMaps) -> BTreeSet<&Path> {
+    let is_code = |map: &&MemoryMap| map.perms.contains(MMPermissions::EXECUTE);
+    maps.iter().filter(is_code).filter_map(path_of).collect()
+}
+
+fn path_of(map: &MemoryMap) -> Option<&Path> {
+    match &map.pathname {
+        MMapPath::Path(path) => Some(path),
+        _ => None,
+    }
 }
 
 /// The build id that the linker gave a program or library; without one, all of it. Where its sections are counts as
@@ -87,6 +96,8 @@ fn identity_of(path: &Path) -> io::Result<Hash> {
 
 #[cfg(test)]
 mod tests {
+    use procfs::FromRead;
+
     use super::*;
 
     #[test]
@@ -99,7 +110,8 @@ mod tests {
                     7ffc00000000-7ffc00001000 r-xp 00000000 00:00 0   [vdso]\n";
         let expected =
             ["/opt/a b/thinfarm", "/usr/lib/libc.so.6", "/usr/lib/libm.so.6 (deleted)"].map(Path::new);
-        assert_eq!(executed(maps).into_iter().collect::<Vec<_>>(), expected);
+        let maps = MemoryMaps::from_read(maps.as_bytes()).unwrap();
+        assert_eq!(executed(&maps).into_iter().collect::<Vec<_>>(), expected);
         assert_eq!(identity().unwrap(), identity().unwrap());
     }
 

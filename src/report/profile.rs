@@ -24,6 +24,9 @@ struct Profile<'a> {
     least_wall_seconds: f64,
     cpu_seconds: f64,
     peak_memory_bytes: u64,
+    /// Whether the run was ended before its time, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancelled: Option<bool>,
     jobs: Vec<Job<'a>>,
 }
 
@@ -87,6 +90,7 @@ impl Report {
             least_wall_seconds: self.least_wall().as_secs_f64(),
             cpu_seconds: self.usage.cpu,
             peak_memory_bytes: self.usage.peak_memory,
+            cancelled: self.cancelled.then_some(true),
             jobs: self.ran().map(|(position, module, job)| self.job(position, module, job)).collect(),
         };
         serde_json::to_string_pretty(&profile).expect("a report is plain data")

@@ -18,9 +18,11 @@ mod page;
 mod run;
 mod trees;
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::{Arguments, Trial};
@@ -82,6 +84,81 @@ fn the_example_is_that_of_the_crate(pages: &[Page]) -> Result<()> {
     Ok(())
 }
 
+/// The page of the linker names every option and variable of `ld.thinfarm`, and no page names one that is not there.
+fn options_are_those_of_the_linker(pages: &[Page]) -> Result<()> {
+    let mut linker = Command::new(run::program());
+    let help =
+        linker.arg0("ld.thinfarm").arg("--thinfarm-help").output().context("ld.thinfarm does not start")?;
+    let help = String::from_utf8_lossy(&help.stdout);
+    let known = words_of(&help);
+    ensure!(!known.is_empty(), "ld.thinfarm has no options of its own");
+    let page = pages.iter().find(|page| page.name == "docs/linker.md").context("there is docs/linker.md")?;
+    let named = words_of(&page.text);
+    let unnamed: Vec<_> = known.difference(&named).collect();
+    ensure!(unnamed.is_empty(), "docs/linker.md does not name {unnamed:?}");
+    for page in pages {
+        let unknown: Vec<_> = words_of(&page.text)
+            .into_iter()
+            .filter(|word| word.starts_with("--thinfarm-") && !known.contains(word))
+            .collect();
+        ensure!(unknown.is_empty(), "{} names {unknown:?}, which ld.thinfarm has not", page.name);
+    }
+    Ok(())
+}
+
+/// The options and variables of `ld.thinfarm` in `text`.
+fn words_of(text: &str) -> BTreeSet<&str> {
+    let is_named = |word: &str, begin: &str, letter: fn(&char) -> bool| {
+        word.strip_prefix(begin).and_then(|rest| rest.chars().next()).is_some_and(|first| letter(&first))
+    };
+    text.split(|letter: char| !letter.is_alphanumeric() && !"-_".contains(letter))
+        .filter(|word| {
+            is_named(word, "--thinfarm-", char::is_ascii_lowercase)
+                || is_named(word, "THINFARM_", char::is_ascii_uppercase)
+        })
+        .collect()
+}
+
+/// What this test would not see if it read pages wrongly.
+fn faults_of_pages_are_found(_: &[Page]) -> Result<()> {
+    for (pattern, line, is_alike) in [
+        ("a … c", "a b c", true),
+        ("… c", "a  b   c", true),
+        ("a …", "a b c", true),
+        ("a b c", "a b", false),
+        ("a … c", "a b d", false),
+        ("b …", "a b c", false),
+        ("a", "a b", false),
+    ] {
+        ensure!(run::matches(pattern, line) == is_alike, "{pattern:?} and {line:?}");
+    }
+    ensure!(run::compare("a\nc\n", "a\nb\nc\n").is_ok() && run::compare("c\na\n", "a\nb\nc\n").is_err());
+    for wrong in [
+        "```sh\ntrue\n",
+        "```\ntrue\n```\n",
+        "```toml\na = 1\n```\n",
+        "```output\ntrue\n```\n",
+        "text\n\n    make all\n",
+        "- item\n  ```sh\n  true\n  ```\n",
+    ] {
+        ensure!(Page::parse("page.md", wrong).is_err(), "nothing is found in {wrong:?}");
+    }
+    let page = Page::parse("page.md", "<!-- not run: it is long -->\n```sh\nmake all\n```\n")?;
+    ensure!(page.not_run() == ["page.md: make all: it is long"] && !page.has_commands());
+    let page = Page::parse(
+        "docs/page.md",
+        "[a](b.md) [c](../DESIGN.md#nothing) `src/nothing.rs` [d](../DESIGN.md)",
+    )?;
+    let error = links::check(root(), &[page]).map_err(|error| error.to_string()).err().unwrap_or_default();
+    let broken: Vec<&str> = error.lines().skip(1).collect();
+    ensure!(
+        broken
+            == ["docs/page.md: b.md", "docs/page.md: ../DESIGN.md#nothing", "docs/page.md: `src/nothing.rs`"],
+        "{error}"
+    );
+    Ok(())
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let pages: &'static [Page] = match pages() {
@@ -95,8 +172,10 @@ fn main() -> ExitCode {
         Trial::test(name, move || test(pages).map_err(|error| format!("{error:#}").into()))
     };
     let mut trials = vec![
+        trial("faults of pages are found".to_owned(), faults_of_pages_are_found),
         trial("links lead somewhere".to_owned(), |pages| links::check(root(), pages)),
         trial("what is not run is listed".to_owned(), what_is_not_run_is_listed),
+        trial("options are those of the linker".to_owned(), options_are_those_of_the_linker),
         trial("the example is that of the crate".to_owned(), the_example_is_that_of_the_crate),
     ];
     trials.extend(pages.iter().filter(|page| page.has_commands()).map(|page| {

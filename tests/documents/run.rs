@@ -73,7 +73,7 @@ pub fn run(page: &Page) -> Result<()> {
 }
 
 /// The program under test.
-fn program() -> std::path::PathBuf {
+pub fn program() -> std::path::PathBuf {
     std::env::var_os("THINFARM").map_or_else(|| env!("CARGO_BIN_EXE_thinfarm").into(), Into::into)
 }
 
@@ -106,7 +106,7 @@ fn script(page: &Page) -> String {
 }
 
 /// Whether `printed` has the lines of `expected` in this order.
-fn compare(expected: &str, printed: &str) -> Result<()> {
+pub fn compare(expected: &str, printed: &str) -> Result<()> {
     let mut lines = printed.lines();
     for expected in expected.lines() {
         ensure!(lines.any(|line| matches(expected, line)), "and not, or not in this order:\n{expected}");
@@ -115,7 +115,7 @@ fn compare(expected: &str, printed: &str) -> Result<()> {
 }
 
 /// Whether `line` is `pattern`, in which `…` stands for anything and runs of spaces for one.
-fn matches(pattern: &str, line: &str) -> bool {
+pub fn matches(pattern: &str, line: &str) -> bool {
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let (pattern, line) = (words(pattern), words(line));
     let mut pieces = pattern.split('…');

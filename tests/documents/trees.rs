@@ -1,10 +1,12 @@
 //! The directories in which pages run.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 use thinfarm_corpora::Toolchain;
 
 use crate::page::Page;
@@ -42,7 +44,22 @@ pub fn inspect(page: &Page, directory: &Path) -> Result<()> {
             ensure!(directory.join(left).exists(), "the commands have left no {left}");
         }
     }
+    if page.name == "docs/profiles.md" {
+        let profile: Value = serde_json::from_slice(&fs::read(directory.join("cost.json"))?)?;
+        let missing: Vec<_> =
+            keys(&profile).into_iter().filter(|key| !page.text.contains(&format!("`{key}`"))).collect();
+        ensure!(missing.is_empty(), "the page says nothing of these fields: {missing:?}");
+    }
     Ok(())
+}
+
+/// The names of all fields of `value` and of what is in it.
+fn keys(value: &Value) -> BTreeSet<String> {
+    match value {
+        Value::Object(fields) => fields.keys().cloned().chain(fields.values().flat_map(keys)).collect(),
+        Value::Array(values) => values.iter().flat_map(keys).collect(),
+        _ => BTreeSet::new(),
+    }
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

@@ -44,6 +44,7 @@ mod link_symbols;
 mod link_terms;
 mod link_words;
 mod llvm_sets;
+mod log;
 mod many_linkers;
 mod many_links;
 mod memory;

@@ -4,6 +4,7 @@
 use std::fs;
 use std::num::NonZero;
 use std::ops::ControlFlow::{self, Break, Continue};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,9 +13,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jobserver::Client;
-use thinfarm::farm::{Farm, FarmError, Jobserver, MachineShare};
+use thinfarm::cache::Cache;
+use thinfarm::farm::{Costs, Farm, FarmError, Jobserver, MachineShare};
 use thinfarm::plan::Plan;
-use thinfarm::report::{Event, EventKind, Report, Stage};
+use thinfarm::report::{Event, EventKind, Report, Stage, Totals, Warning};
 use thinfarm::trust::Trust;
 
 use crate::fixture::{Link, alone, thinfarm_path};
@@ -80,6 +82,7 @@ fn the_process() {
         "cancel-jobserver" => cancel_while_a_run_waits_for_a_token(),
         "cancel-machine" => cancel_while_a_run_waits_for_a_core(),
         "at-once" => several_at_once(),
+        "cache" => tell_hits(),
         "refused" => refused_beside_another(),
         "nested" => nested(),
         other => panic!("no scenario {other}"),
@@ -101,17 +104,19 @@ fn one_thread() -> Farm {
 /// What of a stream of events must always hold.
 struct Stream {
     last: Duration,
+    totals: Totals,
     kinds: Vec<&'static str>,
 }
 
 impl Stream {
     fn new() -> Self {
-        Self { last: Duration::ZERO, kinds: Vec::new() }
+        Self { last: Duration::ZERO, totals: Totals::default(), kinds: Vec::new() }
     }
 
     fn hear(&mut self, event: &Event<'_>) {
         assert!(event.at >= self.last, "an event is earlier than the one before");
         self.last = event.at;
+        self.totals = event.totals;
         self.kinds.push(match event.kind {
             EventKind::Began { .. } => "began",
             EventKind::Planned { .. } => "planned",
@@ -132,6 +137,14 @@ impl Stream {
         assert_eq!(count("started"), count("finished"));
         assert_eq!(count("cancelled"), usize::from(report.cancelled), "{:?}", self.kinds);
         assert_eq!(count("finished") + count("hit"), report.ran().count());
+        let Totals { jobs, from_cache, compiled, failed, cancelled, running, .. } = self.totals;
+        assert_eq!((jobs, from_cache, running), (report.jobs.len(), report.from_cache(), 0));
+        assert_eq!(
+            (from_cache + compiled, failed, cancelled),
+            (report.objects(), report.failed().count(), report.cancelled_jobs().count())
+        );
+        let bytes = report.ran().filter_map(|(_, _, job)| Some(job.result.as_ref().ok()?.object_size));
+        assert_eq!(self.totals.object_bytes, bytes.sum::<u64>());
     }
 }
 
@@ -210,7 +223,66 @@ fn cancel_from_the_listener() {
     let report = farm().no_threads().run_with(&small, first).expect("a report");
     stream.is_whole(&report);
     assert_eq!((report.cancelled, report.objects(), report.not_started()), (true, 1, 2));
+    // A panic of the listener is the caller's, and nobody goes on meanwhile.
+    let long = plan(&[&[LONG], SMALL].concat());
+    let run = one_thread();
+    let run = run.prepare(&long);
+    let panicked = panic::catch_unwind(AssertUnwindSafe(|| {
+        run.execute(|event| match event.kind {
+            EventKind::Started { .. } => panic::resume_unwind(Box::new("a listener's")),
+            _ => Continue(()),
+        })
+    }));
+    assert!(panicked.is_err() && run.canceller().is_cancelled());
     succeeds(&farm(), SMALL);
+}
+
+#[test]
+fn hits_are_told_as_they_are_found_and_what_is_not_as_it_should_be_too() {
+    scenario("cache", SMALL);
+}
+
+fn tell_hits() {
+    let small = plan(SMALL);
+    let directory = tempfile::tempdir().expect("a directory");
+    let cache = Cache::open(directory.path(), &Trust::of_user()).expect("a cache");
+    let farm = farm().cache(Some(cache));
+    succeeds(&farm, SMALL);
+    for (_, object, _) in SMALL {
+        fs::remove_file(object).expect("an object");
+    }
+    // One that looks alone looks no further.
+    let one = farm.clone().threads(NonZero::<usize>::MIN);
+    let mut stream = Stream::new();
+    let report = one.run_with(&small, |event| {
+        stream.hear(event);
+        if let EventKind::CacheHit { .. } = event.kind { Break(()) } else { Continue(()) }
+    });
+    let report = report.expect("a report");
+    stream.is_whole(&report);
+    assert_eq!((report.from_cache(), report.objects(), report.not_started()), (1, 1, 2));
+    for farm in [&one, &farm, &farm.clone().no_threads()] {
+        let mut stream = Stream::new();
+        let mut planned = None;
+        let report = farm.run_with(&small, |event| {
+            stream.hear(event);
+            if let EventKind::Planned { jobs, .. } = event.kind {
+                planned = Some((jobs, event.totals.from_cache));
+            }
+            Continue(())
+        });
+        let report = report.expect("a report");
+        stream.is_whole(&report);
+        assert_eq!((planned, report.from_cache()), (Some((0, 3)), 3));
+    }
+    // Where what the jobs cost is to be remembered there is a file.
+    let unremembered = self::farm().costs(Some(Costs::in_cache(Path::new("shape.c"))));
+    let mut warnings = 0;
+    let report = unremembered.run_with(&small, |event| {
+        warnings += usize::from(matches!(event.kind, EventKind::Warning(Warning::NotRemembered(_))));
+        Continue(())
+    });
+    assert_eq!((warnings, report.expect("a report").not_remembered.is_some()), (1, true));
 }
 
 #[test]
