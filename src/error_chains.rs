@@ -38,10 +38,6 @@ fn rejected() -> CommandError {
     CommandError::Rejected("error: unknown argument: '-a'".to_owned())
 }
 
-fn not_a_database() -> serde_json::Error {
-    serde_json::from_str::<bool>("{").unwrap_err()
-}
-
 /// Every kind of public error with every kind of cause.
 fn samples() -> Vec<Sample> {
     let bad_bitcode = || Arc::new(OpenError::Io(io()));
@@ -71,7 +67,6 @@ fn samples() -> Vec<Sample> {
         sample("ResponseFileError", ResponseFileError { reason: "it includes itself".to_owned() }),
         sample("ShareError", ShareError::Unusable { path: path(), error: io() }),
         sample("SourceError", SourceError::Read { path: path(), error: io() }),
-        sample("SourceError", SourceError::NotADatabase { database: module(), error: not_a_database() }),
         sample("SourceError", SourceError::Record { module: module(), error: OpenError::Io(io()) }),
         sample("SourceError", unknown(rejected())),
         sample("SourceNameError", "nonsense".parse::<SourceName>().unwrap_err()),

@@ -17,6 +17,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
+/// A jobserver, as the crate of that name has it.
+pub use jobserver::Client;
+
 pub use cancel::Canceller;
 pub use costs::{Costs, Prediction, predict_by_size};
 pub use permits::{InUse, Jobserver, JobserverError, MachineShare, ShareError, default_memory_budget};

@@ -24,8 +24,8 @@ const KINDS: [&str; 9] = [
     "pub macro ",
 ];
 
-/// How paths of our crates begin; the last of those that the library hides.
-const OURS: [&str; 3] = ["llvm_build::", "thinfarm::", "crate::"];
+/// How paths begin that everybody can name.
+const EVERYBODYS: [&str; 4] = ["std::", "core::", "alloc::", "Self::"];
 
 fn main() -> ExitCode {
     match compare() {
@@ -112,14 +112,15 @@ fn changes(listed: &[&str], public: &[String]) -> Vec<String> {
     gone.chain(now.difference(&before).map(|line| format!("+ {line}"))).collect()
 }
 
-/// Types of our crates in `public` that no item of it names, with the first line that has them.
+/// Types in `public` that no item of it names and that are not Rust's own, with the first line that has them.
 fn unnamed(public: &[String]) -> Vec<String> {
     let named: BTreeSet<&str> = public.iter().filter_map(|line| named_by(line)).collect();
     let mut seen = BTreeSet::new();
     let mut unnamed = Vec::new();
     for line in public {
         let words = line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
-        for word in words.filter(|word| OURS.iter().any(|ours| word.starts_with(ours))) {
+        let is_known = |word: &&str| EVERYBODYS.iter().any(|known| word.starts_with(known));
+        for word in words.filter(|word| word.contains("::") && !is_known(word)) {
             let is_type =
                 |part: &&str| part.starts_with(char::is_uppercase) && part.contains(char::is_lowercase);
             let Some(name) = word.split("::").find(is_type) else { continue };

@@ -123,8 +123,9 @@ impl CompileCommands {
     /// # Errors
     /// It is not JSON, or an entry makes no sense.
     pub fn parse(text: &[u8], name: String, base: &Path) -> Result<Self, SourceError> {
-        let raw: Vec<&RawValue> = serde_json::from_slice(text)
-            .map_err(|error| SourceError::NotADatabase { database: name.clone(), error })?;
+        let raw: Vec<&RawValue> = serde_json::from_slice(text).map_err(|error| {
+            SourceError::NotADatabase { database: name.clone(), reason: error.to_string() }
+        })?;
         let here = env::current_dir().unwrap_or_default().join(base);
         let mut database = Self {
             name,

@@ -67,12 +67,12 @@ pub enum SourceError {
         directory: PathBuf,
     },
     /// A compilation database is not JSON, or not a list.
-    #[error("{database} is no compilation database: {error}")]
+    #[error("{database} is no compilation database: {reason}")]
     NotADatabase {
         /// The file, or the command that wrote it.
         database: String,
-        /// With line and column.
-        error: serde_json::Error,
+        /// What is wrong, with line and column.
+        reason: String,
     },
     /// An entry of a compilation database makes no sense.
     #[error("{database}, entry {entry}: {reason}")]
