@@ -39,8 +39,7 @@ impl Trust {
     ///
     /// # Errors
     /// The file cannot be looked at.
-    #[doc(hidden)]
-    pub fn fault_of_found(&self, path: &Path) -> io::Result<Option<&'static str>> {
+    pub(crate) fn fault_of_found(&self, path: &Path) -> io::Result<Option<&'static str>> {
         self.who().first_fault(path, Who::fault)
     }
 
@@ -49,8 +48,7 @@ impl Trust {
     ///
     /// # Errors
     /// The directory cannot be looked at.
-    #[doc(hidden)]
-    pub fn fault_of_named(&self, path: &Path) -> io::Result<Option<&'static str>> {
+    pub(crate) fn fault_of_named(&self, path: &Path) -> io::Result<Option<&'static str>> {
         let real = path.canonicalize()?;
         if self.directories.iter().any(|trusted| trusted.canonicalize().is_ok_and(|it| it == real)) {
             return Ok(None);

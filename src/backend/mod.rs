@@ -256,8 +256,7 @@ impl JobError {
     }
 
     /// Diagnostics as lld words them, or nothing.
-    #[doc(hidden)]
-    pub fn messages(&self) -> &[LinkMessage] {
+    pub(crate) fn messages(&self) -> &[LinkMessage] {
         match self {
             Self::Backend { failure, .. } => &failure.messages,
             Self::InWorker { messages, .. } => messages,
@@ -266,15 +265,13 @@ impl JobError {
     }
 
     /// Whether its diagnostics say why it failed, so that nothing is left to be said.
-    #[doc(hidden)]
-    pub fn is_told(&self) -> bool {
+    pub(crate) fn is_told(&self) -> bool {
         let is_error = |message: &LinkMessage| message.severity == Severity::Error;
         !self.is_crash() && self.messages().iter().any(is_error)
     }
 
     /// How many warnings and how many errors there are among the diagnostics.
-    #[doc(hidden)]
-    pub fn counts(&self) -> (u32, u32) {
+    pub(crate) fn counts(&self) -> (u32, u32) {
         match self {
             Self::Backend { failure, .. } => (failure.warnings, failure.errors),
             Self::InWorker { warnings, errors, .. } => (*warnings, *errors),

@@ -123,8 +123,7 @@ impl Farm {
     }
 
     /// The cache of objects, if there is one.
-    #[doc(hidden)]
-    pub fn cache_in_use(&self) -> Option<&Cache> {
+    pub(crate) fn cache_in_use(&self) -> Option<&Cache> {
         self.cache.as_ref()
     }
 
@@ -151,22 +150,19 @@ impl Farm {
 
     /// How many bytes of objects may be in memory until somebody reads them, an eighth of what jobs may claim. Of all
     /// memory that is available at most a tenth: half of what the budget of jobs leaves.
-    #[doc(hidden)]
-    pub fn memory_for_objects(&self) -> u64 {
+    pub(crate) fn memory_for_objects(&self) -> u64 {
         let available = default_memory_budget();
         self.budget().map_or(available, |budget| budget.min(available)) / 8
     }
 
     /// Why the machine is not shared any more, although [`Farm::machine`] was to share it; the jobs go on.
-    #[doc(hidden)]
-    pub fn sharing_problem(&self) -> Option<String> {
+    pub(crate) fn sharing_problem(&self) -> Option<String> {
         self.machine.as_ref().and_then(MachineShare::problem)
     }
 
     /// How many threads may work before and after the jobs, when there is no permit to ask for: one under a
     /// jobserver, and no more than there are idle cores now in a machine that is shared.
-    #[doc(hidden)]
-    pub fn threads_without_permits(&self) -> NonZero<usize> {
+    pub(crate) fn threads_without_permits(&self) -> NonZero<usize> {
         match (&self.jobserver, &self.machine) {
             (Some(_), _) => NonZero::<usize>::MIN,
             (None, Some(machine)) => self.threads.min(machine.idle_cores()),

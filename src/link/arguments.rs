@@ -139,8 +139,7 @@ impl Arguments {
     }
 
     /// Whether lld is to write LLVM-IR instead of native objects.
-    #[doc(hidden)]
-    pub fn emits_llvm(&self) -> bool {
+    pub(crate) fn emits_llvm(&self) -> bool {
         let is_one = |arg: &OsString| {
             ["--lto-emit-llvm", "--plugin-opt=emit-llvm", "-plugin-opt=emit-llvm"].iter().any(|it| arg == it)
         };
@@ -151,8 +150,7 @@ impl Arguments {
     }
 
     /// Whether lld is to write objects, or these arguments, to other files than its output.
-    #[doc(hidden)]
-    pub fn keeps_objects(&self) -> bool {
+    pub(crate) fn keeps_objects(&self) -> bool {
         const OPTIONS: [&str; 4] = ["save-temps", "lto-obj-path", "obj-path", "reproduce"];
         let asks = |arg: &OsString| {
             let arg = arg.to_string_lossy();

@@ -175,8 +175,7 @@ impl CompileCommand {
     ///
     /// # Errors
     /// As [`CompileCommand::of_command_line`].
-    #[doc(hidden)]
-    pub fn cc1(&self) -> Result<Arc<Cc1>, CommandError> {
+    pub(crate) fn cc1(&self) -> Result<Arc<Cc1>, CommandError> {
         match &self.cc1 {
             Some(cc1) if self.is_own_cc1 => Ok(cc1.clone()),
             _ => Ok(Arc::new(self.drive(false)?.0)),

@@ -28,8 +28,7 @@ const BEGINNINGS: [&str; 7] = [
 
 /// The codegen options of a link, as lld understood its command line.
 #[derive(Clone, Debug)]
-#[doc(hidden)]
-pub struct LinkLine {
+pub(crate) struct LinkLine {
     codegen: Arc<CodegenOptions>,
     llvm_args: Vec<String>,
     warnings: &'static [&'static str],

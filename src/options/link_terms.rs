@@ -12,8 +12,7 @@ use serde_json::{Map, Value};
 
 /// An option of a link about code generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[doc(hidden)]
-pub struct Wish {
+pub(crate) struct Wish {
     /// As it was given.
     pub option: String,
     /// The fields of [`CodegenOptions`] that it decides.
@@ -22,8 +21,7 @@ pub struct Wish {
 
 /// What a link decides for all files, and what it wishes of them.
 #[derive(Clone, Debug)]
-#[doc(hidden)]
-pub struct LinkTerms {
+pub(crate) struct LinkTerms {
     codegen: Arc<CodegenOptions>,
     fields: Map<String, Value>,
     wishes: Vec<Wish>,
@@ -143,8 +141,7 @@ impl Tally {
 }
 
 /// The names of the fields in which two sets of options differ.
-#[doc(hidden)]
-pub fn fields_that_differ(one: &CodegenOptions, other: &CodegenOptions) -> Vec<String> {
+pub(crate) fn fields_that_differ(one: &CodegenOptions, other: &CodegenOptions) -> Vec<String> {
     let other = fields(other);
     fields(one).into_iter().filter(|(name, value)| other[name] != *value).map(|(name, _)| name).collect()
 }

@@ -39,15 +39,13 @@ impl Resolver {
 
     /// The same for the jobs of one link.
     #[must_use]
-    #[doc(hidden)]
-    pub fn for_link(self, terms: LinkTerms) -> Self {
+    pub(crate) fn for_link(self, terms: LinkTerms) -> Self {
         let settled = terms.nobody();
         Self { link: Some((terms, settled)), ..self }
     }
 
     /// What has become of the terms of the link, so far.
-    #[doc(hidden)]
-    pub fn settled(&self) -> Option<&Settled> {
+    pub(crate) fn settled(&self) -> Option<&Settled> {
         self.link.as_ref().map(|(_, settled)| settled)
     }
 
@@ -71,8 +69,7 @@ impl Resolver {
     ///
     /// # Errors
     /// As [`Resolver::resolve`]; LLVM does not know one.
-    #[doc(hidden)]
-    pub fn resolve_known(
+    pub(crate) fn resolve_known(
         &mut self,
         options: &FileOptions,
         module: &str,

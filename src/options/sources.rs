@@ -104,8 +104,7 @@ impl Sources {
     }
 
     /// The same `flags` of clang for all modules, which a program, the `giver`, has for want of better.
-    #[doc(hidden)]
-    pub fn defaults(flags: impl Into<Arc<[String]>>, giver: &'static str) -> Self {
+    pub(crate) fn defaults(flags: impl Into<Arc<[String]>>, giver: &'static str) -> Self {
         Self {
             sources: Vec::new(),
             ninja: None,
@@ -171,8 +170,7 @@ impl Sources {
 
     /// Compiles for the link of `line`: modules that no source knows as lld would.
     #[must_use]
-    #[doc(hidden)]
-    pub fn with_link(self, line: LinkLine) -> Self {
+    pub(crate) fn with_link(self, line: LinkLine) -> Self {
         let frame = Frame { first: Vec::new(), last: line.orders(), from: LINK };
         Self { link: Some(line), giver: LINK, frame, ..self }
     }
@@ -204,8 +202,7 @@ impl Sources {
     }
 
     /// Whether a source or a rule has something to say of `module`, or would have, were it not unusable.
-    #[doc(hidden)]
-    pub fn knows(&mut self, module: &str) -> bool {
+    pub(crate) fn knows(&mut self, module: &str) -> bool {
         match self.options(module) {
             Ok((_, provenance)) => provenance.source != self.giver || !provenance.rules.is_empty(),
             Err(_) => true,
@@ -218,8 +215,7 @@ impl Sources {
     ///
     /// # Errors
     /// As [`Sources::options`].
-    #[doc(hidden)]
-    pub fn options_of_extracted(
+    pub(crate) fn options_of_extracted(
         &mut self,
         module: &str,
         origin: &str,
@@ -231,8 +227,7 @@ impl Sources {
     ///
     /// # Errors
     /// The module cannot be asked for its target.
-    #[doc(hidden)]
-    pub fn options_without_own(
+    pub(crate) fn options_without_own(
         &mut self,
         module: &str,
         origin: Option<&str>,
@@ -311,8 +306,7 @@ impl Sources {
     }
 
     /// What is done about files that commands name and that are not there.
-    #[doc(hidden)]
-    pub fn input_policy(&self) -> MissingOptions {
+    pub(crate) fn input_policy(&self) -> MissingOptions {
         self.input_policy
     }
 
@@ -322,8 +316,7 @@ impl Sources {
     }
 
     /// Remembers that `module` is compiled without its own options, for `reason`, which does not name it.
-    #[doc(hidden)]
-    pub fn note_unusable(&mut self, module: &str, reason: String) {
+    pub(crate) fn note_unusable(&mut self, module: &str, reason: String) {
         collect(&mut self.unusable, module, Unusable(reason));
     }
 

@@ -14,8 +14,7 @@ use crate::output::Spool;
 
 /// What a job has in the place of two files, in a link that this process does.
 #[derive(Clone, Debug)]
-#[doc(hidden)]
-pub struct InMemory {
+pub(crate) struct InMemory {
     /// Its index.
     pub index: Arc<[u8]>,
     /// Instructions that it compiles, those of imported functions too, before optimisation; `None` if nobody counted.
@@ -44,8 +43,7 @@ impl Job {
     ///
     /// # Errors
     /// The file cannot be read.
-    #[doc(hidden)]
-    pub fn read_index(&self) -> io::Result<Cow<'_, [u8]>> {
+    pub(crate) fn read_index(&self) -> io::Result<Cow<'_, [u8]>> {
         match &self.in_memory {
             Some(place) => Ok(Cow::Borrowed(&place.index)),
             None if self.index.as_os_str().is_empty() => Ok(Cow::Borrowed(&[])),
@@ -57,8 +55,7 @@ impl Job {
     ///
     /// # Errors
     /// It cannot be written.
-    #[doc(hidden)]
-    pub fn write_index(&self) -> io::Result<()> {
+    pub(crate) fn write_index(&self) -> io::Result<()> {
         let Some(place) = &self.in_memory else { return Ok(()) };
         make_room(&self.index)?;
         fs::write(&self.index, &place.index)
@@ -68,8 +65,7 @@ impl Job {
     ///
     /// # Errors
     /// It cannot be written.
-    #[doc(hidden)]
-    pub fn write_object(&self) -> io::Result<()> {
+    pub(crate) fn write_object(&self) -> io::Result<()> {
         match self.spooled()? {
             Some(object) => fs::write(&self.output, object.bytes()),
             None => Ok(()),
@@ -80,8 +76,7 @@ impl Job {
     ///
     /// # Errors
     /// There is no such file, or it cannot be mapped.
-    #[doc(hidden)]
-    pub fn object(&self) -> io::Result<Mapped> {
+    pub(crate) fn object(&self) -> io::Result<Mapped> {
         match self.spooled()? {
             Some(object) => Ok(object),
             None => Mapped::file(&File::open(&self.output)?),

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use command::{Compiled, Wanted};
 pub use distribution::{CommonArgs, DistributedJob, Distribution, DistributionError};
-pub use in_memory::InMemory;
+pub(crate) use in_memory::InMemory;
 pub use list::{IndexList, ListError};
 pub use naming::{ModuleFiles, Naming, NamingError, PrefixReplace, SuffixReplace};
 pub use objects::{NativeObject, ObjectsError};
@@ -54,8 +54,7 @@ pub struct Job {
     pub size: u64,
     /// Its index and the place of its object, if these are no files. Another process would not find them.
     #[serde(skip)]
-    #[doc(hidden)]
-    pub in_memory: Option<InMemory>,
+    pub(crate) in_memory: Option<InMemory>,
 }
 
 impl Job {

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 pub use event::{Event, EventKind, Totals, Warning};
 pub use llvm_build::{Failure, LinkMessage, OpenError, Severity, Stage, StageTime, StageTimes};
 pub use profile::PROFILE_VERSION;
-pub use recorder::Recorder;
+pub(crate) use recorder::Recorder;
 pub use usage::Usage;
 
 pub use crate::backend::{JobDone, JobError};

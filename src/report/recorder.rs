@@ -5,8 +5,7 @@ use crate::plan::Plan;
 
 /// Hears the events of one run.
 #[derive(Clone, Debug)]
-#[doc(hidden)]
-pub struct Recorder(Report);
+pub(crate) struct Recorder(Report);
 
 impl Recorder {
     /// For a run of `plan`.

@@ -16,8 +16,7 @@ pub struct Usage {
 
 impl Usage {
     /// Use up to now.
-    #[doc(hidden)]
-    pub fn now() -> Self {
+    pub(crate) fn now() -> Self {
         getrusage(UsageWho::RUSAGE_SELF).map_or(Self::default(), |resources: Resources| {
             let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 * 1e-6;
             Self {
@@ -30,14 +29,12 @@ impl Usage {
 
     /// Use of both.
     #[must_use]
-    #[doc(hidden)]
-    pub fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         Self { cpu: self.cpu + other.cpu, peak_memory: self.peak_memory + other.peak_memory }
     }
 
     /// Use since `self` was taken; the peak is the process's.
-    #[doc(hidden)]
-    pub fn until_now(self) -> Self {
+    pub(crate) fn until_now(self) -> Self {
         let now = Self::now();
         Self { cpu: now.cpu - self.cpu, ..now }
     }

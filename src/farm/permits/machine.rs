@@ -176,8 +176,7 @@ impl MachineShare {
     }
 
     /// Why the machine is not shared any more, if it is not: then only threads bound a run.
-    #[doc(hidden)]
-    pub fn problem(&self) -> Option<String> {
+    pub(crate) fn problem(&self) -> Option<String> {
         self.0.state().problem.clone()
     }
 
