@@ -8,6 +8,8 @@
 #include "rescue.h"
 
 #include "clang/Basic/Version.h"
+#include "llvm-c/Core.h"
+#include "llvm-c/TargetMachine.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/InitializePasses.h"
 #include "llvm/PassRegistry.h"
@@ -19,12 +21,20 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <cstring>
+#include <ios>
 #include <mutex>
 #include <utility>
 
 using namespace llvm;
 
 namespace thinfarm {
+
+// What inkwell and cxx call of LLVM and of the C++ library. GNU ld takes from a library only what is missing when it comes
+// to it, and it comes to these two after LLVM: so it is missed here, before.
+static const std::ios_base::Init Streams;
+[[gnu::used]] static const void *const CalledByOthers[] = {
+    reinterpret_cast<const void *>(LLVMGetVersion), reinterpret_cast<const void *>(LLVMGetFirstTarget),
+    reinterpret_cast<const void *>(LLVMGetNextTarget), reinterpret_cast<const void *>(LLVMGetTargetName)};
 
 static thread_local std::string FatalReason;
 
