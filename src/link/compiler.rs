@@ -356,7 +356,19 @@ fn failures(failed: &[&str], jobs: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
+
+    #[test]
+    fn an_error_of_a_listener_is_told_with_its_causes() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("the profile is not written")]
+        struct NotWritten(#[source] io::Error);
+        let error: ListenerError = NotWritten(io::Error::other("no space left")).into();
+        assert_eq!(with_causes(&*error), "the profile is not written: no space left");
+        assert_eq!(with_causes(&*ListenerError::from("objects differ")), "objects differ");
+    }
 
     #[test]
     fn failures_are_named_but_not_without_end() {
