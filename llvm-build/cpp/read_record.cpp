@@ -66,10 +66,13 @@ public:
     return Value;
   }
 
-  // A code or a count. What takes more than 32 bits is for LLVM to judge.
+  // A code or a count. What takes more than 32 bits is for LLVM to judge, and so are more pieces than hold as many, were
+  // they empty.
   unsigned number() {
-    uint64_t Value = variable(6);
-    Bad |= Value > std::numeric_limits<uint32_t>::max();
+    constexpr unsigned Width = 6, Pieces = 7;
+    const uint64_t Begin = Position;
+    uint64_t Value = variable(Width);
+    Bad |= Value > std::numeric_limits<uint32_t>::max() || Position - Begin > Pieces * Width;
     return Value;
   }
 

@@ -207,9 +207,13 @@ rust::Vec<rust::String> differences_of_abbreviations(uint64_t Seed, uint64_t Rou
       Writer.EnterSubblock(Block, Width);
       for (size_t I = 0; I < Abbreviations; ++I)
         Writer.EmitAbbrev(someAbbreviation(Draw));
-      // Any bits, among them numbers that are small and such as do not end.
-      for (size_t Words = Draw.below(64); Words > 0; --Words)
+      // Any bits, among them numbers that are small, such as do not end, and such as have empty pieces.
+      for (size_t Words = Draw.below(64); Words > 0; --Words) {
+        if (Draw.oneIn(8))
+          for (size_t Pieces = Draw.below(12); Pieces > 0; --Pieces)
+            Writer.Emit(1 << 5, 6);
         Writer.Emit(Draw.oneIn(4) ? 0 : Draw.oneIn(4) ? ~uint32_t(0) : uint32_t(Draw.next()), 32);
+      }
       if (Draw.oneIn(2))
         Writer.ExitBlock();
       else
