@@ -60,7 +60,7 @@ fn the_second_run_knows_what_the_first_has_cost() {
         let (claim, peak) = (number(&now, "claimed_memory_bytes"), number(before, "peak_memory_bytes"));
         assert!((1.2 * peak..1.3 * peak + 8e6).contains(&claim), "{claim} bytes claimed of {peak}");
     }
-    assert!(said.stderr.contains("farthest from predicted"), "{said}");
+    assert!(said.stderr.contains("farthest from their predictions"), "{said}");
 }
 
 #[test]

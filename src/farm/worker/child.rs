@@ -166,24 +166,49 @@ pub(super) enum Unready {
     Failed(String),
 }
 
+/// What `start` starts, a process or a thread. Where a user may have few, one that has just ended counts for a moment more.
+fn patiently<T>(mut start: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 0..100 {
+        match start() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            ended => return ended,
+        }
+    }
+    start()
+}
+
 impl Child {
     /// Starts `program` as a worker and waits until it is ready.
     pub(super) fn start(program: &Path, hello: Hello, children: &Children) -> Result<Arc<Self>, Unready> {
         let failed = |error: io::Error| Unready::Failed(format!("cannot be started ({error})"));
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
-        let from = BufReader::new(ours.try_clone().map_err(failed)?);
+        let from = ours.try_clone().map_err(failed)?;
+        let (sender, ready) = bounded(1);
+        let (give, given) = bounded::<Arc<Self>>(1);
+        // Before the child, whose own threads may be the last ones that this user may have.
+        patiently(|| {
+            let (from, given, sender) = (BufReader::new(from.try_clone()?), given.clone(), sender.clone());
+            thread::Builder::new().name("worker".to_owned()).spawn(move || {
+                if let Ok(child) = given.recv() {
+                    child.listen(from, &sender);
+                }
+            })
+        })
+        .map_err(failed)?;
+        drop((from, sender));
         let abandoned = || failed(io::ErrorKind::Interrupted.into());
         if children.are_killed() {
             return Err(abandoned());
         }
         // Not under the lock, for it reads the program from a disk. Its side of the channel is closed here with the
         // command, or nobody would hear of its end.
-        let process = Command::new(program)
-            .arg0("thinfarm")
-            .arg("worker")
-            .stdin(OwnedFd::from(theirs))
-            .spawn()
+        let mut command = Command::new(program);
+        command.arg0("thinfarm").arg("worker").stdin(OwnedFd::from(theirs));
+        let process = patiently(|| command.spawn())
             .map_err(|error| Unready::Failed(format!("cannot be started: {}: {error}", program.display())))?;
+        drop(command);
         let child = Arc::new(Self {
             pid: process.id(),
             process: Mutex::new(Some(process)),
@@ -196,16 +221,7 @@ impl Child {
             child.bury(None);
             return Err(abandoned());
         }
-        let (sender, ready) = bounded(1);
-        let listener = child.clone();
-        let listening = thread::Builder::new()
-            .name(format!("worker-{}", child.pid))
-            .spawn(move || listener.listen(from, &sender));
-        if let Err(error) = listening {
-            child.kill();
-            child.bury(None);
-            return Err(failed(error));
-        }
+        give.send(child.clone()).expect("the listener waits");
         // If it is dead already, the listener knows.
         let _ = protocol::send(&*lock(&child.channel), &hello, &[]);
         match ready.recv() {
