@@ -104,6 +104,7 @@ bool is_module(rust::Slice<const uint8_t> Bytes);
 std::unique_ptr<SummaryIndex> read_index(rust::Slice<const uint8_t> Bytes,
                                          rust::Str Id, rust::String &Error);
 IndexMeaning index_meaning(rust::Slice<const uint8_t> Bytes, rust::Str ModuleId);
+Imports index_imports(rust::Slice<const uint8_t> Bytes, rust::Str ModuleId, rust::String &Error);
 std::unique_ptr<ImportMap> new_import_map();
 
 std::unique_ptr<BackendResult>

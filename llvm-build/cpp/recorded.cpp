@@ -1,5 +1,6 @@
 // What a module remembers of how it was made: command lines, directory, source, target.
 
+#include "bitstream.h"
 #include "bridge.h"
 #include "guard.h"
 #include "llvm-build/src/bridge.rs.h"
@@ -7,7 +8,6 @@
 #include "read_record.h"
 
 #include "llvm/Bitcode/LLVMBitCodes.h"
-#include "llvm/Bitstream/BitstreamReader.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/DebugInfoMetadata.h"
 #include "llvm/IR/LLVMContext.h"
@@ -71,40 +71,30 @@ static void readFunctions(const Module &M, ModuleRecord &Record) {
   Record.size_level = !Any ? 0 : AllMin ? 2 : AllSmall ? 1 : 0;
 }
 
-// The block of the metadata of a module, before its functions. What cannot be read is for LLVM's reader to tell.
-static Expected<BlockOfBits> metadataOf(StringRef Bitcode) {
-  BitstreamBlockInfo Abbreviations;
-  BitstreamCursor Stream(Bitcode);
-  Stream.setBlockInfo(&Abbreviations);
-  while (!Stream.AtEndOfStream()) {
-    Expected<BitstreamEntry> Entry = Stream.advance();
-    if (!Entry)
-      return Entry.takeError();
-    if (Entry->Kind == BitstreamEntry::Record) {
-      if (Expected<unsigned> Code = Stream.skipRecord(Entry->ID); !Code)
-        return Code.takeError();
-    } else if (Entry->Kind != BitstreamEntry::SubBlock) {
-      break;
-    } else if (Entry->ID == bitc::METADATA_BLOCK_ID) {
-      unsigned Words = 0;
-      if (Error E = Stream.EnterSubBlock(Entry->ID, &Words))
-        return std::move(E);
-      const uint64_t Begin = Stream.GetCurrentBitNo();
-      return BlockOfBits{Stream.getBitcodeBytes().data(), Begin, Begin + uint64_t(Words) * 32};
-    } else if (Entry->ID == bitc::BLOCKINFO_BLOCK_ID) {
-      Expected<std::optional<BitstreamBlockInfo>> Info = Stream.ReadBlockInfoBlock();
-      if (!Info)
-        return Info.takeError();
-      if (!*Info)
-        break;
-      Abbreviations = std::move(**Info);
-    } else if (Error E = Entry->ID == bitc::MODULE_BLOCK_ID ? Stream.EnterSubBlock(Entry->ID)
-                                                            : Stream.SkipBlock()) {
-      return std::move(E);
-    }
+// Finds the block of the metadata of a module, before its functions.
+class MetadataFinder : public BitstreamWalk {
+public:
+  explicit MetadataFinder(StringRef Bitcode) : BitstreamWalk(Bitcode, "bitcode") {}
+
+  BlockOfBits Found;
+
+private:
+  bool enters(unsigned Block, unsigned Parent) override {
+    return (Block == bitc::MODULE_BLOCK_ID && Parent == Outside) ||
+           (Block == bitc::METADATA_BLOCK_ID && Parent == bitc::MODULE_BLOCK_ID);
   }
-  return BlockOfBits();
-}
+  void begin(unsigned Block, uint64_t Words) override {
+    if (Block != bitc::METADATA_BLOCK_ID)
+      return;
+    const uint64_t Begin = stream().GetCurrentBitNo();
+    Found = {stream().getBitcodeBytes().data(), Begin, Begin + Words * 32};
+    stop();
+  }
+  bool reads(unsigned) const override { return false; }
+  Error record(unsigned, unsigned, ArrayRef<uint64_t>, StringRef) override {
+    return Error::success();
+  }
+};
 
 ModuleRecord BitcodeModule::record(rust::String &Error) const {
   ModuleRecord Record{};
@@ -114,12 +104,12 @@ ModuleRecord BitcodeModule::record(rust::String &Error) const {
   // Out here, where it also ends after a crash.
   BriefMetadata Brief({});
   GuardOutcome Guard = runGuarded([&] {
-    Expected<BlockOfBits> Metadata = metadataOf(Thin->getBuffer());
-    if (!Metadata) {
-      Error = text(toString(Metadata.takeError()));
+    MetadataFinder Metadata(Thin->getBuffer());
+    if (llvm::Error E = Metadata.walk()) {
+      Error = text(toString(std::move(E)));
       return;
     }
-    BriefMetadata::Current = *Metadata;
+    BriefMetadata::Current = Metadata.Found;
     // As for an import: metadata is read where it is asked for only.
     Expected<std::unique_ptr<Module>> Loaded =
         llvm::BitcodeModule(*Thin).getLazyModule(*Context, /*ShouldLazyLoadMetadata=*/true,

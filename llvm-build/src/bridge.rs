@@ -321,8 +321,8 @@ pub(crate) mod ffi {
         code_model: String,
     }
 
-    /// A function or variable count and the modules an index imports from.
-    #[derive(Clone, Debug, Default)]
+    /// What an index imports.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct Imports {
         /// Module ids to import from, each once, sorted.
         sources: Vec<String>,
@@ -604,6 +604,8 @@ pub(crate) mod ffi {
         fn imports(self: &SummaryIndex, module_id: &str) -> Imports;
         /// What an index says to the module `module_id`.
         fn index_meaning(bytes: &[u8], module_id: &str) -> IndexMeaning;
+        /// What compiling the module `module_id` with an index imports, without building the index.
+        fn index_imports(bytes: &[u8], module_id: &str, error: &mut String) -> Imports;
 
         fn new_import_map() -> UniquePtr<ImportMap>;
         fn add(self: Pin<&mut ImportMap>, module: &BitcodeModule);

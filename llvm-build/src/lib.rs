@@ -27,7 +27,9 @@ pub mod replaced;
 mod rescue;
 mod variants;
 
-pub use bitcode::{Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, index_meaning, is_native_object};
+pub use bitcode::{
+    Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, index_imports, index_meaning, is_native_object,
+};
 pub use bridge::ffi::{
     ClangOption, CodegenOptions, CodegenWord, Imports, IndexMeaning, JobFiles, LinkConfig, LinkJob,
     LinkMessage, LinkObject, MissingFile, ModuleFacts, ModuleRecord, Severity, Stage, StageTime, StageTimes,
