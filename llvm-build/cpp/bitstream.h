@@ -38,6 +38,8 @@ protected:
 
   // All is known: the walk ends here.
   void stop() { Stopped = true; }
+  // So many bits are left out.
+  llvm::Error skip(uint64_t Bits) { return Stream.JumpToBit(Stream.GetCurrentBitNo() + Bits); }
   llvm::Error malformed() const;
   const llvm::BitstreamCursor &stream() const { return Stream; }
 

@@ -71,6 +71,8 @@ static void readFunctions(const Module &M, ModuleRecord &Record) {
   Record.size_level = !Any ? 0 : AllMin ? 2 : AllSmall ? 1 : 0;
 }
 
+namespace {
+
 // Finds the block of the metadata of a module, before its functions.
 class MetadataFinder : public BitstreamWalk {
 public:
@@ -95,6 +97,56 @@ private:
     return Error::success();
   }
 };
+
+// Finds what keeps a command line among the names of metadata, which stand behind the metadata itself.
+class CommandFinder : public BitstreamWalk {
+public:
+  explicit CommandFinder(StringRef Bitcode) : BitstreamWalk(Bitcode, "bitcode") {}
+
+  bool Found = false;
+
+private:
+  bool enters(unsigned Block, unsigned Parent) override {
+    return (Block == bitc::MODULE_BLOCK_ID && Parent == Outside) ||
+           (Block == bitc::METADATA_BLOCK_ID && Parent == bitc::MODULE_BLOCK_ID);
+  }
+  void end(unsigned Block) override {
+    if (Block == bitc::METADATA_BLOCK_ID)
+      stop();
+  }
+  bool reads(unsigned Block) const override { return Block == bitc::METADATA_BLOCK_ID; }
+  Error record(unsigned, unsigned Code, ArrayRef<uint64_t> Operands, StringRef) override {
+    if (Code == bitc::METADATA_INDEX_OFFSET) {
+      // Two halves of 32 bits. There is no module with so much metadata that the second counts.
+      if (Operands.size() != 2 || Operands[0] > UINT32_MAX || Operands[1] != 0)
+        return malformed();
+      return skip(Operands[0]);
+    }
+    if (Code == bitc::METADATA_NAME) {
+      std::string Name(Operands.begin(), Operands.end());
+      // Compile units have one with -grecord-command-line.
+      Found |= Name == "llvm.commandline" || Name == "llvm.dbg.cu";
+    }
+    return Error::success();
+  }
+};
+
+} // namespace
+
+bool BitcodeModule::may_have_command() const {
+  bool Result = true;
+  runGuarded([&] {
+    // Names of variables, which very old modules have elsewhere.
+    if (!Thin || Thin->getStrtab().empty() || Thin->getStrtab().contains("llvm.cmdline"))
+      return;
+    CommandFinder Finder(Thin->getBuffer());
+    if (Error E = Finder.walk())
+      consumeError(std::move(E));
+    else
+      Result = Finder.Found;
+  });
+  return Result;
+}
 
 ModuleRecord BitcodeModule::record(rust::String &Error) const {
   ModuleRecord Record{};

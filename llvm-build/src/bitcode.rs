@@ -86,6 +86,11 @@ impl Bitcode {
         &self.facts
     }
 
+    /// Whether [`Bitcode::record`] is worth its while for a command line: if not, it has none. Builds nothing.
+    pub fn may_have_command(&self) -> bool {
+        self.raw().may_have_command()
+    }
+
     /// What the module remembers of how it was made. Costs about as much as importing from it.
     ///
     /// # Errors
@@ -304,5 +309,31 @@ mod tests {
         assert!(0 < fewer && fewer < functions && from_the_same == from, "{fewer} of {functions}");
         assert!(index_imports(b"", "main.o").unwrap().sources.is_empty());
         assert!(matches!(index_imports(b"no bitcode", "main.o"), Err(OpenError::Format(_))));
+    }
+
+    #[test]
+    fn only_a_module_that_has_a_command_line_may_have_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let source = directory.path().join("m.c");
+        std::fs::write(&source, "struct s { int a[9]; }; int f(struct s *s) { return s->a[1]; }\n").unwrap();
+        let modules = |flags: &[&str]| {
+            let object = directory.path().join("m.o");
+            let mut clang = Command::new(crate::build_bindir().join("clang"));
+            clang.args(["-flto=thin", "-O2", "-c"]).args(flags).arg(&source).arg("-o").arg(&object);
+            assert!(clang.status().unwrap().success());
+            let module =
+                Bitcode::open(Mapped::from(std::fs::read(&object).unwrap().into_boxed_slice()), "m.o")
+                    .unwrap();
+            let record = module.record().unwrap();
+            let has = [&record.command_lines, &record.embedded_cc1, &record.debug_flags];
+            (module.may_have_command(), has.iter().any(|texts| !texts.is_empty()))
+        };
+        assert_eq!(modules(&[]), (false, false));
+        assert_eq!(modules(&["-frecord-command-line"]), (true, true));
+        assert_eq!(modules(&["-Xclang", "-fembed-bitcode=marker"]), (true, true));
+        assert_eq!(modules(&["-g", "-grecord-command-line"]), (true, true));
+        // More metadata than has no index of its own.
+        assert_eq!(modules(&["-g"]), (true, false), "only the whole record tells");
+        assert!(modules(&["-g", "-frecord-command-line"]).1);
     }
 }

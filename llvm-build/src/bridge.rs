@@ -249,10 +249,24 @@ pub(crate) mod ffi {
         splits_dwarf: bool,
         /// The directory whose files the flags name, empty for that of this process.
         directory: String,
+        /// The flags or the directory depend on where the command may have run.
+        depends_on_places: bool,
         /// Files that a backend would read and that are not there; their options were dropped.
         missing: Vec<MissingFile>,
         /// A response file cannot be read; empty if all can.
         error: String,
+    }
+
+    /// What a word of a command line is, where no option before it takes it as a value.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct WordShape {
+        /// How many of the words after it are its values.
+        values: u32,
+        /// All of them are.
+        takes_all: bool,
+        /// It is of the front end alone: with or without it and its values, the rest of the command line says the
+        /// same to a backend.
+        is_front_ends: bool,
     }
 
     /// A file that an option names and that is not there.
@@ -582,6 +596,8 @@ pub(crate) mod ffi {
         /// See [`crate::backend_flags`]; with `places`, the directory is one of them, and not known.
         fn backend_flags(args: &[String], program: &str, directory: &str, places: &[String]) -> BackendFlags;
         fn clang_options() -> Vec<ClangOption>;
+        /// See [`crate::word_shape`].
+        fn word_shape(word: &str, is_cc1: bool) -> WordShape;
         fn option_groups(args: &[String]) -> BackendFlags;
         /// Everything that a cc1 command line says about diagnostics, option by option.
         fn diagnostic_options(cc1: &[String]) -> Vec<String>;
@@ -590,6 +606,8 @@ pub(crate) mod ffi {
 
         fn open_bitcode(bytes: &[u8], id: &str, error: &mut String) -> UniquePtr<BitcodeModule>;
         fn facts(self: &BitcodeModule) -> ModuleFacts;
+        /// Whether a record of it may have a command line.
+        fn may_have_command(self: &BitcodeModule) -> bool;
         fn record(self: &BitcodeModule, error: &mut String) -> ModuleRecord;
         /// Inline assembly with a directive that may read a file.
         fn assembly(self: &BitcodeModule, error: &mut String) -> Vec<String>;

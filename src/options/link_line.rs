@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use llvm_build::{CodegenOptions, ModuleRecord, option_groups};
+use llvm_build::{CodegenOptions, ModuleRecord};
 
 use super::FileOptions;
 
@@ -25,6 +25,14 @@ const BEGINNINGS: [&str; 7] = [
     "-gsplit-dwarf",
     "-Rpass",
 ];
+
+/// Takes from a file's own options, each with its values, what a link has no place for.
+pub(super) fn retain_what_has_a_place(options: &mut Vec<Vec<String>>) {
+    options.retain(|option| {
+        let name = option[0].as_str();
+        !WITHOUT_PLACE.contains(&name) && !BEGINNINGS.iter().any(|it| name.starts_with(it))
+    });
+}
 
 /// The codegen options of a link, as lld understood its command line.
 #[derive(Clone, Debug)]
@@ -78,17 +86,6 @@ impl LinkLine {
             cc1("-target-feature", feature);
         }
         FileOptions { codegen: Some(codegen.clone()), ..FileOptions::given(flags) }
-    }
-
-    /// Takes from a file's own `options` what a link has no place for.
-    pub(super) fn filter(&self, options: &mut FileOptions) {
-        let has_place = |option: &Vec<String>| {
-            let name = option[0].as_str();
-            !WITHOUT_PLACE.contains(&name) && !BEGINNINGS.iter().any(|it| name.starts_with(it))
-        };
-        let kept = option_groups(&options.flags).into_iter().filter(has_place);
-        options.flags = kept.flatten().collect::<Vec<_>>().into();
-        options.splits_dwarf = false;
     }
 
     /// What is said at a link for all files, whatever options they have.
