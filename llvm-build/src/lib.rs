@@ -30,7 +30,8 @@ mod variants;
 pub use bitcode::{Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, index_meaning, is_native_object};
 pub use bridge::ffi::{
     ClangOption, CodegenOptions, CodegenWord, Imports, IndexMeaning, JobFiles, LinkConfig, LinkJob,
-    LinkMessage, LinkObject, MissingFile, ModuleFacts, ModuleRecord, Severity, Stage, StageTime, StageTimes,
+    LinkMessage, LinkObject, LinkStep, MissingFile, ModuleFacts, ModuleRecord, Severity, Stage, StageTime,
+    StageTimes,
 };
 pub use cache_pruning::{CachePolicyError, CachePruningPolicy, prune_cache};
 pub use command::{
