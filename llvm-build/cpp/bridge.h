@@ -46,6 +46,7 @@ public:
 
   ModuleFacts facts() const;
   ModuleRecord record(rust::String &Error) const;
+  bool may_keep_command_line() const;
   rust::Vec<rust::String> assembly(rust::String &Error) const;
   rust::Slice<const uint8_t> bytes() const {
     return {reinterpret_cast<const uint8_t *>(Buffer.getBufferStart()), Buffer.getBufferSize()};

@@ -71,10 +71,10 @@ static void readFunctions(const Module &M, ModuleRecord &Record) {
   Record.size_level = !Any ? 0 : AllMin ? 2 : AllSmall ? 1 : 0;
 }
 
-// The block of the metadata of a module, before its functions. What cannot be read is for LLVM's reader to tell.
-static Expected<BlockOfBits> metadataOf(StringRef Bitcode) {
-  BitstreamBlockInfo Abbreviations;
-  BitstreamCursor Stream(Bitcode);
+// Brings `Stream`, which is at the beginning of a module's bitcode, into the block of the metadata that the module has
+// before its functions. Returns the words of the block, 0 if there is none. What cannot be read is for LLVM's reader to
+// tell.
+static Expected<unsigned> enterMetadata(BitstreamCursor &Stream, BitstreamBlockInfo &Abbreviations) {
   Stream.setBlockInfo(&Abbreviations);
   while (!Stream.AtEndOfStream()) {
     Expected<BitstreamEntry> Entry = Stream.advance();
@@ -89,8 +89,7 @@ static Expected<BlockOfBits> metadataOf(StringRef Bitcode) {
       unsigned Words = 0;
       if (Error E = Stream.EnterSubBlock(Entry->ID, &Words))
         return std::move(E);
-      const uint64_t Begin = Stream.GetCurrentBitNo();
-      return BlockOfBits{Stream.getBitcodeBytes().data(), Begin, Begin + uint64_t(Words) * 32};
+      return Words;
     } else if (Entry->ID == bitc::BLOCKINFO_BLOCK_ID) {
       Expected<std::optional<BitstreamBlockInfo>> Info = Stream.ReadBlockInfoBlock();
       if (!Info)
@@ -103,7 +102,99 @@ static Expected<BlockOfBits> metadataOf(StringRef Bitcode) {
       return std::move(E);
     }
   }
-  return BlockOfBits();
+  return 0;
+}
+
+static Expected<BlockOfBits> metadataOf(StringRef Bitcode) {
+  BitstreamBlockInfo Abbreviations;
+  BitstreamCursor Stream(Bitcode);
+  Expected<unsigned> Words = enterMetadata(Stream, Abbreviations);
+  if (!Words)
+    return Words.takeError();
+  if (*Words == 0)
+    return BlockOfBits();
+  const uint64_t Begin = Stream.GetCurrentBitNo();
+  return BlockOfBits{Stream.getBitcodeBytes().data(), Begin, Begin + uint64_t(*Words) * 32};
+}
+
+// Whether the metadata has a command line: nodes of one, or a compile unit with flags.
+//
+// LLVM writes strings and constants, then the nodes that are distinct, as compile units are, then all others, and names
+// last (`ValueEnumerator::organizeMetadata` and `ModuleBitcodeWriter::writeModuleMetadata`). So the others can be left
+// out where the block says where its index is; were units among them, they would be missing in the end.
+static Expected<bool> hasCommandLine(StringRef Bitcode) {
+  BitstreamBlockInfo Abbreviations;
+  BitstreamCursor Stream(Bitcode);
+  Expected<unsigned> Words = enterMetadata(Stream, Abbreviations);
+  if (!Words)
+    return Words.takeError();
+  if (*Words == 0)
+    return false;
+  constexpr unsigned FlagsOfUnit = 5;
+  SmallVector<uint64_t, 64> Record;
+  SmallString<32> Name;
+  uint64_t Index = 0;
+  size_t Units = 0, Named = 0;
+  while (true) {
+    Expected<BitstreamEntry> Entry = Stream.advanceSkippingSubblocks();
+    if (!Entry)
+      return Entry.takeError();
+    if (Entry->Kind == BitstreamEntry::EndBlock)
+      return Named > Units;
+    if (Entry->Kind == BitstreamEntry::Error)
+      return createStringError("the metadata is malformed");
+    Record.clear();
+    StringRef Blob;
+    Expected<unsigned> Code = Stream.readRecord(Entry->ID, Record, &Blob);
+    if (!Code)
+      return Code.takeError();
+    switch (*Code) {
+    case bitc::METADATA_INDEX_OFFSET:
+      if (Record.size() == 2)
+        Index = Stream.GetCurrentBitNo() + (Record[0] | Record[1] << 32);
+      break;
+    case bitc::METADATA_COMPILE_UNIT:
+      if (Record.size() <= FlagsOfUnit || Record[FlagsOfUnit] != 0)
+        return true;
+      ++Units;
+      break;
+    case bitc::METADATA_NAME:
+      Name.assign(Record.begin(), Record.end());
+      if (Name == "llvm.commandline")
+        return true;
+      break;
+    case bitc::METADATA_NAMED_NODE:
+      if (Name == "llvm.dbg.cu")
+        Named += Record.size();
+      break;
+    case bitc::METADATA_NODE:
+      if (Index != 0)
+        if (Error E = Stream.JumpToBit(std::exchange(Index, 0)))
+          return std::move(E);
+      break;
+    default:
+      break;
+    }
+  }
+}
+
+bool BitcodeModule::may_keep_command_line() const {
+  if (!Thin)
+    return false;
+  bool Result = true;
+  runGuarded([&] {
+    // An older module has the names of its symbols elsewhere.
+    StringRef Symbols = Thin->getStrtab();
+    if (Symbols.empty() || Symbols.contains("llvm.cmdline"))
+      return;
+    Expected<bool> Has = hasCommandLine(Thin->getBuffer());
+    // LLVM's reader will tell what is wrong.
+    if (Has)
+      Result = *Has;
+    else
+      consumeError(Has.takeError());
+  });
+  return Result;
 }
 
 ModuleRecord BitcodeModule::record(rust::String &Error) const {

@@ -96,6 +96,11 @@ impl Bitcode {
         if error.is_empty() { Ok(record) } else { Err(OpenError::Format(error)) }
     }
 
+    /// Whether [`Bitcode::record`] may have a command line; it has none otherwise. Costs a tenth of that.
+    pub fn may_keep_command_line(&self) -> bool {
+        self.raw().may_keep_command_line()
+    }
+
     /// The inline assembly, of the file's modules and of their functions, with a directive that may
     /// read a file (`.incbin`, `.include`), each among numbers of its record that are no text.
     ///

@@ -605,6 +605,8 @@ pub(crate) mod ffi {
         fn open_bitcode(bytes: &[u8], id: &str, error: &mut String) -> UniquePtr<BitcodeModule>;
         fn facts(self: &BitcodeModule) -> ModuleFacts;
         fn record(self: &BitcodeModule, error: &mut String) -> ModuleRecord;
+        /// Whether `record` can have a command line, of the sort that a compiler keeps.
+        fn may_keep_command_line(self: &BitcodeModule) -> bool;
         /// Inline assembly with a directive that may read a file.
         fn assembly(self: &BitcodeModule, error: &mut String) -> Vec<String>;
         fn bytes(self: &BitcodeModule) -> &[u8];

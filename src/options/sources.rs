@@ -8,7 +8,7 @@ use std::sync::Arc;
 use path_clean::clean;
 use serde::Serialize;
 
-use llvm_build::{MissingFile, ModuleFacts, ModuleRecord, backend_flags, option_groups};
+use llvm_build::{Bitcode, MissingFile, ModuleFacts, ModuleRecord, backend_flags, option_groups};
 
 use super::affected::collect;
 use super::source::compile_commands::Wanted;
@@ -266,20 +266,21 @@ impl Sources {
             Some(line) if !known => asked.link_defaults(line)?,
             _ => None,
         };
-        let (mut options, mut provenance) = match found {
+        let (options, mut provenance) = match found {
             Some(Found::Kept(kept)) => self.backend_options(kept, named)?,
-            Some(Found::Options(flags, source)) => (FileOptions::given(flags), Provenance::of(source)),
+            Some(Found::Options(flags, source)) => {
+                let mut options = FileOptions::given(flags);
+                if let Some(line) = &self.link {
+                    options.flags = line.with_place(option_groups(&options.flags)).into();
+                }
+                (options, Provenance::of(source))
+            }
             None => match link_defaults {
                 Some(defaults) => (defaults, Provenance::of(LINK.to_owned())),
                 None => (FileOptions::given(self.given.clone()), Provenance::of(self.giver.to_owned())),
             },
         };
         provenance.is_own = known;
-        if let Some(line) = &self.link
-            && known
-        {
-            line.filter(&mut options);
-        }
         // A module that cannot be read fails by itself, for a better reason.
         if is_missing && !known && self.modules.reading().open(module).is_ok() {
             self.missing.push(module.to_owned());
@@ -362,12 +363,11 @@ impl Sources {
         };
         let flags = backend_flags(&kept.args, &kept.program, ran_in)
             .map_err(|error| SourceError::Flags { found_in: provenance.source.clone(), error })?;
-        let mut options = FileOptions {
-            flags: flags.options.into_iter().flatten().collect::<Vec<_>>().into(),
-            splits_dwarf: flags.splits_dwarf,
-            directory,
-            codegen: None,
+        let (options, splits_dwarf) = match &self.link {
+            Some(line) => (line.with_place(flags.options), false),
+            None => (flags.options.concat(), flags.splits_dwarf),
         };
+        let mut options = FileOptions { flags: options.into(), splits_dwarf, directory, codegen: None };
         if !places.is_empty() {
             provenance.found_files_in = flags.directory.map(PathBuf::from);
             options.directory =
@@ -490,6 +490,9 @@ impl Asked<'_> {
                 Ok(commands.command(wanted, source_file)?.map(Found::Kept))
             }
             Source::Recorded => {
+                if !self.may_keep_command_line() {
+                    return Ok(None);
+                }
                 let Some(record) = self.record()? else { return Ok(None) };
                 Ok(source::recorded::command(module, record)?.map(Found::Kept))
             }
@@ -510,11 +513,21 @@ impl Asked<'_> {
 
     fn link_defaults(&mut self, line: &LinkLine) -> Result<Option<FileOptions>, SourceError> {
         let Some(facts) = self.facts() else { return Ok(None) };
-        Ok(self.record()?.map(|record| line.defaults(&facts.triple, record)))
+        // To ask the module takes as long as all else here.
+        let pic_level = match line.lets_modules_choose_position() {
+            true => self.record()?.map(|record| record.pic_level),
+            false => Some(0),
+        };
+        Ok(pic_level.map(|level| line.defaults(&facts.triple, level)))
     }
 
     fn facts(&self) -> Option<ModuleFacts> {
         Some(self.modules.reading().open(self.named.module).ok()?.facts().clone())
+    }
+
+    fn may_keep_command_line(&self) -> bool {
+        let mut reading = self.modules.reading();
+        reading.open(self.named.module).is_ok_and(Bitcode::may_keep_command_line)
     }
 
     /// What the module says of how it was made. Nothing of one that cannot be opened, because its job says why.

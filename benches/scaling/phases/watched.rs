@@ -29,7 +29,7 @@ impl Watched {
     pub fn run(command: &mut Command) -> Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let start = now();
-        let mut child = command.spawn().with_context(|| format!("cannot run {command:?}"))?;
+        let child = command.spawn().with_context(|| format!("cannot run {command:?}"))?;
         let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(child.id().cast_signed()))?;
         let over = AtomicBool::new(false);
         let mut samples = vec![(start, 0.0)];

@@ -20,7 +20,12 @@ pub fn command(object: &Path) -> Result<Option<Kept>, SourceError> {
     let Some(name) = object.file_name() else { return Ok(None) };
     let path = object.with_file_name(format!(".{}.cmd", name.to_string_lossy()));
     match fs::read(&path) {
-        Ok(text) => Ok(parse(&String::from_utf8_lossy(&text), object, &path.to_string_lossy())),
+        Ok(text) => {
+            // Nearly all are text, which is found out faster than what in them is not.
+            let text = String::from_utf8(text)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+            Ok(parse(&text, object, &path.to_string_lossy()))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(SourceError::Read { path, error }),
     }
