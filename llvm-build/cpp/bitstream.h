@@ -38,8 +38,8 @@ protected:
 
   // All is known: the walk ends here.
   void stop() { Stopped = true; }
-  // So many bits are left out.
-  llvm::Error skip(uint64_t Bits) { return Stream.JumpToBit(Stream.GetCurrentBitNo() + Bits); }
+  // Goes on at this bit of the stream.
+  llvm::Error jump(uint64_t Bit) { return Stream.JumpToBit(Bit); }
   llvm::Error malformed() const;
   const llvm::BitstreamCursor &stream() const { return Stream; }
 

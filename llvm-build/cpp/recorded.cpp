@@ -98,12 +98,18 @@ private:
   }
 };
 
-// Finds what keeps a command line among the names of metadata, which stand behind the metadata itself.
+// Whether the metadata has a command line: nodes of one, or a compile unit with flags.
+//
+// LLVM writes strings and constants, then the nodes that are distinct, as compile units are, then all others, and names
+// last (`ValueEnumerator::organizeMetadata` and `ModuleBitcodeWriter::writeModuleMetadata`). So the others can be left
+// out where the block says where its index is, behind which only names follow. Were units among those, they would be
+// missing in the end.
 class CommandFinder : public BitstreamWalk {
 public:
   explicit CommandFinder(StringRef Bitcode) : BitstreamWalk(Bitcode, "bitcode") {}
 
-  bool Found = false;
+  // To be asked after the walk.
+  bool mayHaveCommand() const { return Found || NamedUnits > Units; }
 
 private:
   bool enters(unsigned Block, unsigned Parent) override {
@@ -116,19 +122,45 @@ private:
   }
   bool reads(unsigned Block) const override { return Block == bitc::METADATA_BLOCK_ID; }
   Error record(unsigned, unsigned Code, ArrayRef<uint64_t> Operands, StringRef) override {
-    if (Code == bitc::METADATA_INDEX_OFFSET) {
-      // Two halves of 32 bits. There is no module with so much metadata that the second counts.
-      if (Operands.size() != 2 || Operands[0] > UINT32_MAX || Operands[1] != 0)
-        return malformed();
-      return skip(Operands[0]);
-    }
-    if (Code == bitc::METADATA_NAME) {
-      std::string Name(Operands.begin(), Operands.end());
-      // Compile units have one with -grecord-command-line.
-      Found |= Name == "llvm.commandline" || Name == "llvm.dbg.cu";
+    constexpr unsigned FlagsOfUnit = 5;
+    switch (Code) {
+    case bitc::METADATA_INDEX_OFFSET:
+      if (Operands.size() == 2)
+        Index = stream().GetCurrentBitNo() + (Operands[0] | Operands[1] << 32);
+      break;
+    case bitc::METADATA_COMPILE_UNIT:
+      ++Units;
+      if (Operands.size() <= FlagsOfUnit || Operands[FlagsOfUnit] != 0)
+        find();
+      break;
+    case bitc::METADATA_NODE:
+      // Only onwards, whatever a damaged module says.
+      if (Index > stream().GetCurrentBitNo())
+        return jump(Index);
+      break;
+    case bitc::METADATA_NAME:
+      Name.assign(Operands.begin(), Operands.end());
+      if (Name == "llvm.commandline")
+        find();
+      break;
+    case bitc::METADATA_NAMED_NODE:
+      if (Name == "llvm.dbg.cu")
+        NamedUnits += Operands.size();
+      break;
+    default:
+      break;
     }
     return Error::success();
   }
+  void find() {
+    Found = true;
+    stop();
+  }
+
+  bool Found = false;
+  size_t Units = 0, NamedUnits = 0;
+  std::string Name;
+  uint64_t Index = 0;
 };
 
 } // namespace
@@ -143,7 +175,7 @@ bool BitcodeModule::may_have_command() const {
     if (Error E = Finder.walk())
       consumeError(std::move(E));
     else
-      Result = Finder.Found;
+      Result = Finder.mayHaveCommand();
   });
   return Result;
 }

@@ -332,8 +332,8 @@ mod tests {
         assert_eq!(modules(&["-frecord-command-line"]), (true, true));
         assert_eq!(modules(&["-Xclang", "-fembed-bitcode=marker"]), (true, true));
         assert_eq!(modules(&["-g", "-grecord-command-line"]), (true, true));
-        // More metadata than has no index of its own.
-        assert_eq!(modules(&["-g"]), (true, false), "only the whole record tells");
-        assert!(modules(&["-g", "-frecord-command-line"]).1);
+        // So much metadata has an index.
+        assert_eq!(modules(&["-g"]), (false, false));
+        assert_eq!(modules(&["-g", "-frecord-command-line"]), (true, true));
     }
 }

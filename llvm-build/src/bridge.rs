@@ -484,6 +484,18 @@ pub(crate) mod ffi {
         failure: String,
     }
 
+    /// What lld does before it asks for objects.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum LinkStep {
+        /// Reads its inputs' symbols, decides which definition each symbol has, and gives LLVM the modules that it
+        /// takes. What came before is its command line and the opening of files.
+        Resolution,
+        /// LLVM's analysis of all modules together.
+        ThinLink,
+        /// An index for each module.
+        Indexes,
+    }
+
     /// One backend job of a link.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct LinkJob {
@@ -529,6 +541,8 @@ pub(crate) mod ffi {
         /// Who compiles the modules of a link.
         type LinkCallbacks<'a>;
 
+        /// lld begins with `step`.
+        fn reached(self: &mut LinkCallbacks<'_>, step: LinkStep);
         /// The thin link begins.
         fn begin(self: &mut LinkCallbacks<'_>, config: &LinkConfig) -> LinkBeginning;
         /// Makes the objects; returns why there are not all of them, or nothing.

@@ -32,8 +32,8 @@ pub use bitcode::{
 };
 pub use bridge::ffi::{
     ClangOption, CodegenOptions, CodegenWord, Imports, IndexMeaning, JobFiles, LinkConfig, LinkJob,
-    LinkMessage, LinkObject, MissingFile, ModuleFacts, ModuleRecord, Severity, Stage, StageTime, StageTimes,
-    WordShape,
+    LinkMessage, LinkObject, LinkStep, MissingFile, ModuleFacts, ModuleRecord, Severity, Stage, StageTime,
+    StageTimes, WordShape,
 };
 pub use cache_pruning::{CachePolicyError, CachePruningPolicy, prune_cache};
 pub use command::{

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use llvm_build::{CodegenOptions, ModuleRecord};
+use llvm_build::CodegenOptions;
 
 use super::FileOptions;
 
@@ -61,11 +61,17 @@ impl LinkLine {
         Self { warnings, ..self }
     }
 
+    /// Whether lld lets each module decide about its position independence, as it does where it does not know what
+    /// the output will be a part of.
+    pub(super) fn lets_modules_choose_position(&self) -> bool {
+        self.codegen.relocation_model.is_empty()
+    }
+
     /// The options of a module of `triple` without any of its own: what lld's own backends would have. The
-    /// module's `record` decides about its position independence where lld lets it.
-    pub(super) fn defaults(&self, triple: &str, record: &ModuleRecord) -> FileOptions {
+    /// module's `pic_level` counts if it has the choice.
+    pub(super) fn defaults(&self, triple: &str, pic_level: u32) -> FileOptions {
         let codegen = &self.codegen;
-        let position = match (codegen.relocation_model.as_str(), record.pic_level) {
+        let position = match (codegen.relocation_model.as_str(), pic_level) {
             ("static", _) | ("", 0) => "-fno-pic",
             // The two levels differ in what front ends do.
             _ => "-fPIC",

@@ -519,7 +519,12 @@ impl Asked<'_> {
 
     fn link_defaults(&mut self, line: &LinkLine) -> Result<Option<FileOptions>, SourceError> {
         let Some(facts) = self.facts() else { return Ok(None) };
-        Ok(self.record()?.map(|record| line.defaults(&facts.triple, record)))
+        // To ask the module takes as long as all else here.
+        let pic_level = match line.lets_modules_choose_position() {
+            true => self.record()?.map(|record| record.pic_level),
+            false => Some(0),
+        };
+        Ok(pic_level.map(|level| line.defaults(&facts.triple, level)))
     }
 
     fn facts(&self) -> Option<ModuleFacts> {
