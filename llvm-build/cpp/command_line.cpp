@@ -5,10 +5,7 @@
 
 #include "clang/Options/Options.h"
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringMap.h"
 #include "llvm/Option/OptTable.h"
-
-#include <optional>
 
 using namespace clang;
 using namespace llvm;
@@ -16,97 +13,12 @@ using opt::Arg;
 
 namespace thinfarm {
 
-namespace {
-
-// What clang's table says of words that are an option each, with or without a value in the same word.
-//
-// The files of a build have nearly all words of their commands in common, and to find one among thousands of options
-// takes most of the time there is to a command. Which option a word is depends on nothing else (`OptTable::ParseOneArg`),
-// unless it takes words that follow: those are always looked up.
-class KnownWords {
-public:
-  explicit KnownWords(opt::Visibility Seen) : Seen(Seen) {}
-
-  // As `OptTable::ParseOneArg`: null if `Args` end within the option, and `Index` is behind it then.
-  std::unique_ptr<Arg> parse(const opt::InputArgList &Args, unsigned &Index) {
-    const char *Word = Args.getArgString(Index);
-    const opt::OptTable &Table = getDriverOptTable();
-    if (auto Found = Known.find(Word); Found != Known.end()) {
-      const auto &[Option, Spelling, Value] = Found->second;
-      return std::make_unique<Arg>(Table.getOption(Option), StringRef(Word, Spelling), Index++,
-                                   Value ? Word + *Value : nullptr);
-    }
-    const unsigned Begin = Index;
-    std::unique_ptr<Arg> Parsed = Table.ParseOneArg(Args, Index, Seen);
-    if (Parsed && Index == Begin + 1 && Known.size() < Most)
-      if (std::optional<KnownWord> Found = known(*Parsed, Word))
-        Known.try_emplace(Word, *Found);
-    return Parsed;
-  }
-
-private:
-  struct KnownWord {
-    opt::OptSpecifier Option;
-    // How many characters of the word are the option's name, and at which its value begins.
-    size_t Spelling;
-    std::optional<size_t> Value;
-  };
-
-  static std::optional<KnownWord> known(const Arg &A, StringRef Word) {
-    static constexpr unsigned OfOneWord[] = {opt::Option::FlagClass, opt::Option::JoinedClass,
-                                             opt::Option::JoinedOrSeparateClass,
-                                             opt::Option::InputClass, opt::Option::UnknownClass};
-    if (A.getAlias() || A.getOwnsValues() || A.getNumValues() > 1 ||
-        !is_contained(OfOneWord, A.getOption().getKind()) || A.getSpelling().data() != Word.data())
-      return std::nullopt;
-    std::optional<size_t> Value;
-    if (A.getNumValues() == 1) {
-      const char *Begin = A.getValue();
-      if (Begin < Word.begin() || Begin > Word.end())
-        return std::nullopt;
-      Value = Begin - Word.begin();
-    }
-    return KnownWord{A.getOption().getID(), A.getSpelling().size(), Value};
-  }
-
-  // Words of one file alone (-D, names of files) are not to fill the memory.
-  static constexpr unsigned Most = 4096;
-
-  const opt::Visibility Seen;
-  StringMap<KnownWord> Known;
-};
-
-} // namespace
-
-// As `OptTable::ParseArgs`, in a table without options that are grouped or end at `--`.
-static opt::InputArgList parse(ArrayRef<const char *> Words, bool IsCc1, unsigned &MissingIndex,
-                               unsigned &MissingCount) {
-  static thread_local KnownWords OfDriver{opt::Visibility(options::ClangOption)};
-  static thread_local KnownWords OfCc1{opt::Visibility(options::CC1Option)};
-  opt::InputArgList Args(Words.begin(), Words.end());
-  MissingIndex = MissingCount = 0;
-  for (unsigned Index = 0; Index < Words.size();) {
-    // The end of a line of a response file, or a word without a character.
-    if (!Words[Index] || !*Words[Index]) {
-      ++Index;
-      continue;
-    }
-    const unsigned Begin = Index;
-    std::unique_ptr<Arg> A = (IsCc1 ? OfCc1 : OfDriver).parse(Args, Index);
-    if (!A) {
-      MissingIndex = Begin;
-      MissingCount = Index - Begin - 1;
-      break;
-    }
-    Args.append(A.release());
-  }
-  return Args;
-}
-
 CommandLine::CommandLine(ArrayRef<const char *> Words, bool IsCc1, StringSaver &Saver)
     : Argv(Words), Saver(Saver), Dropped(Words.size()) {
   unsigned MissingIndex, MissingCount;
-  Args = parse(Words, IsCc1, MissingIndex, MissingCount);
+  Args = getDriverOptTable().ParseArgs(
+      Words, MissingIndex, MissingCount,
+      opt::Visibility(IsCc1 ? options::CC1Option : options::ClangOption));
   for (const Arg *A : Args)
     Starts.push_back(A->getIndex());
   // An option without its value; clang will say so.

@@ -60,14 +60,7 @@ const LINKER: &str = "lld, its defaults";
 
 impl Dtlto {
     pub(super) fn run(&self) -> ExitCode {
-        match self.compile() {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
-            Err(reason) => {
-                print::error(&reason);
-                ExitCode::FAILURE
-            }
-        }
+        print::status(self.compile())
     }
 
     /// Whether everything asked for was made.

@@ -117,10 +117,7 @@ pub(super) fn run_if_called() -> Option<ExitCode> {
         }
         match linker.link(&mut args) {
             Ok(linked) => exit_as_lld(i32::from(!linked)),
-            Err(reason) => {
-                print::error(&reason);
-                ExitCode::FAILURE
-            }
+            Err(reason) => print::failure(&reason),
         }
     })
 }

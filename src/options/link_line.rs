@@ -26,6 +26,14 @@ const BEGINNINGS: [&str; 7] = [
     "-Rpass",
 ];
 
+/// Takes from a file's own options, each with its values, what a link has no place for.
+pub(super) fn retain_what_has_a_place(options: &mut Vec<Vec<String>>) {
+    options.retain(|option| {
+        let name = option[0].as_str();
+        !WITHOUT_PLACE.contains(&name) && !BEGINNINGS.iter().any(|it| name.starts_with(it))
+    });
+}
+
 /// The codegen options of a link, as lld understood its command line.
 #[derive(Clone, Debug)]
 pub(crate) struct LinkLine {
@@ -84,15 +92,6 @@ impl LinkLine {
             cc1("-target-feature", feature);
         }
         FileOptions { codegen: Some(codegen.clone()), ..FileOptions::given(flags) }
-    }
-
-    /// Of a file's own `options`, each with its values, the words of those that a link has a place for.
-    pub(super) fn with_place(&self, options: Vec<Vec<String>>) -> Vec<String> {
-        let has_place = |option: &Vec<String>| {
-            let name = option[0].as_str();
-            !WITHOUT_PLACE.contains(&name) && !BEGINNINGS.iter().any(|it| name.starts_with(it))
-        };
-        options.into_iter().filter(has_place).flatten().collect()
     }
 
     /// What is said at a link for all files, whatever options they have.

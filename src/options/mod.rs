@@ -5,6 +5,7 @@
 
 mod affected;
 mod command;
+mod commands;
 mod file_options;
 mod frame;
 mod link_line;

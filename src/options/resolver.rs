@@ -26,6 +26,8 @@ struct Known {
     /// The options with those that the link decides.
     settled: FileOptions,
     departures: Departures,
+    /// The first option for LLVM that it does not know.
+    unknown_llvm_arg: Option<String>,
     /// Some path in the options is named after the object, so every job must be resolved itself.
     per_job: bool,
 }
@@ -78,7 +80,7 @@ impl Resolver {
     ) -> Result<Arc<CompileCommand>, CommandError> {
         let files = files_of(module, index, output);
         let is_new = self.learn_if_new(options, &files)?;
-        match unknown_llvm_arg(&self.known[options].first.codegen().llvm_args) {
+        match &self.known[options].unknown_llvm_arg {
             Some(arg) => {
                 Err(CommandError::Unsupported(format!("LLVM does not know the option {arg} (-mllvm)")))
             }
@@ -136,7 +138,8 @@ impl Resolver {
         }
         self.share(&mut first);
         let per_job = names_files_after_the_job(&first.files);
-        Ok(Known { first, settled, departures, per_job })
+        let unknown_llvm_arg = unknown_llvm_arg(&first.codegen().llvm_args);
+        Ok(Known { first, settled, departures, unknown_llvm_arg, per_job })
     }
 
     fn count(&mut self, module: &str, departures: &Departures) {

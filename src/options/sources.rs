@@ -8,9 +8,11 @@ use std::sync::Arc;
 use path_clean::clean;
 use serde::Serialize;
 
-use llvm_build::{Bitcode, MissingFile, ModuleFacts, ModuleRecord, backend_flags, option_groups};
+use llvm_build::{Bitcode, MissingFile, ModuleFacts, ModuleRecord, option_groups};
 
 use super::affected::collect;
+use super::commands::Commands;
+use super::link_line::retain_what_has_a_place;
 use super::source::compile_commands::Wanted;
 use super::source::{self, CompileCommands, Kept, RanIn, SourceError};
 use super::{FileOptions, Frame, LinkLine, MissingInput, Unusable, UnusableOptions};
@@ -84,6 +86,7 @@ pub struct Sources {
     unusable: Vec<UnusableOptions>,
     modules: Modules,
     archives: Archives,
+    commands: Commands,
     /// The working directory; a command of this directory is not elsewhere.
     here: PathBuf,
     /// Directories of commands, and whether they are elsewhere.
@@ -121,6 +124,7 @@ impl Sources {
             unusable: Vec::new(),
             modules: Modules::default(),
             archives: Archives::default(),
+            commands: Commands::default(),
             here: std::env::current_dir().unwrap_or_default(),
             directories: HashMap::new(),
         }
@@ -268,12 +272,12 @@ impl Sources {
         };
         let (options, mut provenance) = match found {
             Some(Found::Kept(kept)) => self.backend_options(kept, named)?,
-            Some(Found::Options(flags, source)) => {
-                let mut options = FileOptions::given(flags);
-                if let Some(line) = &self.link {
-                    options.flags = line.with_place(option_groups(&options.flags)).into();
+            Some(Found::Options(mut options, source)) => {
+                if self.link.is_some() {
+                    retain_what_has_a_place(&mut options);
                 }
-                (options, Provenance::of(source))
+                let flags = options.into_iter().flatten().collect::<Vec<_>>();
+                (FileOptions::given(flags), Provenance::of(source))
             }
             None => match link_defaults {
                 Some(defaults) => (defaults, Provenance::of(LINK.to_owned())),
@@ -346,7 +350,7 @@ impl Sources {
         kept: Kept,
         named: &Named<'_>,
     ) -> Result<(FileOptions, Provenance), SourceError> {
-        let mut provenance = Provenance::of(kept.found_in);
+        let mut provenance = Provenance::of(kept.found_in.clone());
         let directory = match &kept.ran_in {
             RanIn::Directory(directory) => self.elsewhere(directory),
             RanIn::Here | RanIn::Unknown => None,
@@ -361,22 +365,24 @@ impl Sources {
             Some(name) => llvm_build::RanIn::Directory(name),
             None => llvm_build::RanIn::Here,
         };
-        let flags = backend_flags(&kept.args, &kept.program, ran_in)
+        let said = self
+            .commands
+            .said(&kept, ran_in, self.link.is_some())
             .map_err(|error| SourceError::Flags { found_in: provenance.source.clone(), error })?;
-        let (options, splits_dwarf) = match &self.link {
-            Some(line) => (line.with_place(flags.options), false),
-            None => (flags.options.concat(), flags.splits_dwarf),
+        let mut options = FileOptions {
+            flags: said.flags.clone(),
+            splits_dwarf: said.splits_dwarf,
+            directory,
+            codegen: None,
         };
-        let mut options = FileOptions { flags: options.into(), splits_dwarf, directory, codegen: None };
         if !places.is_empty() {
-            provenance.found_files_in = flags.directory.map(PathBuf::from);
-            options.directory =
-                provenance.found_files_in.as_deref().and_then(|directory| self.elsewhere(directory));
+            provenance.found_files_in.clone_from(&said.directory);
+            options.directory = said.directory.as_deref().and_then(|directory| self.elsewhere(directory));
         }
-        for file in &flags.missing {
+        for file in &said.missing {
             collect(&mut self.missing_inputs, named.module, file.clone());
         }
-        provenance.missing_files = flags.missing;
+        provenance.missing_files.clone_from(&said.missing);
         Ok((options, provenance))
     }
 
@@ -452,8 +458,8 @@ fn places_of(file: &Path, here: &Path) -> Vec<String> {
 enum Found {
     /// A compile command.
     Kept(Kept),
-    /// Options, and where they are from.
-    Options(Vec<String>, String),
+    /// Options, each with its values, and where they are from.
+    Options(Vec<Vec<String>>, String),
 }
 
 /// A module and the names that builds and people know it by.
@@ -490,7 +496,7 @@ impl Asked<'_> {
                 Ok(commands.command(wanted, source_file)?.map(Found::Kept))
             }
             Source::Recorded => {
-                if !self.may_keep_command_line() {
+                if !self.may_have_command() {
                     return Ok(None);
                 }
                 let Some(record) = self.record()? else { return Ok(None) };
@@ -508,7 +514,7 @@ impl Asked<'_> {
         let Some(record) = self.record()? else { return Ok(None) };
         let mut options = source::rust::options(&facts.triple, record);
         options.extend_from_slice(wishes);
-        Ok(Some(Found::Options(options, format!("rustc's defaults and what {module} says"))))
+        Ok(Some(Found::Options(option_groups(&options), format!("rustc's defaults and what {module} says"))))
     }
 
     fn link_defaults(&mut self, line: &LinkLine) -> Result<Option<FileOptions>, SourceError> {
@@ -525,9 +531,10 @@ impl Asked<'_> {
         Some(self.modules.reading().open(self.named.module).ok()?.facts().clone())
     }
 
-    fn may_keep_command_line(&self) -> bool {
+    /// Whether the module may have a command line in it.
+    fn may_have_command(&self) -> bool {
         let mut reading = self.modules.reading();
-        reading.open(self.named.module).is_ok_and(Bitcode::may_keep_command_line)
+        reading.open(self.named.module).is_ok_and(Bitcode::may_have_command)
     }
 
     /// What the module says of how it was made. Nothing of one that cannot be opened, because its job says why.

@@ -76,14 +76,7 @@ pub(super) struct Backend {
 
 impl Backend {
     pub(super) fn run(&self) -> ExitCode {
-        match self.compile() {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
-            Err(reason) => {
-                print::error(&reason);
-                ExitCode::FAILURE
-            }
-        }
+        print::status(self.compile())
     }
 
     /// Whether everything asked for was made.
