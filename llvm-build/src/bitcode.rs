@@ -243,48 +243,6 @@ mod tests {
 
     use super::*;
 
-    /// What clang makes of a source with `flags`.
-    fn compiled(flags: &[&str]) -> Bitcode {
-        let directory = tempfile::tempdir().unwrap();
-        let (source, object) = (directory.path().join("m.c"), directory.path().join("m.o"));
-        let text = "struct s { int a; struct s *next; };\nint g(struct s *);\n\
-                    int f(struct s *s) { return s->next ? g(s->next) : s->a; }\n";
-        std::fs::write(&source, text).unwrap();
-        let mut clang = Command::new(crate::build_bindir().join("clang"));
-        let status =
-            clang.args(["-flto=thin", "-c"]).args(flags).arg(&source).arg("-o").arg(&object).status();
-        assert!(status.unwrap().success());
-        Bitcode::open(Mapped::file(&File::open(&object).unwrap()).unwrap(), "m.o").unwrap()
-    }
-
-    #[test]
-    fn a_module_that_may_keep_a_command_line_is_known_without_loading_it() {
-        let record = "-frecord-command-line";
-        for flags in [
-            &[][..],
-            &["-O2"],
-            &["-O2", "-g"],
-            &["-O2", "-gline-tables-only"],
-            &["-g", "-gdwarf-4", "-fdebug-types-section", "-O0"],
-            &[record],
-            &["-O2", "-g", record],
-            &["-grecord-command-line"],
-            &["-g", "-grecord-command-line"],
-            &["-g1", "-O2", "-grecord-command-line"],
-            &["-Xclang", "-fembed-bitcode=marker"],
-            &["-O2", "-g", "-Xclang", "-fembed-bitcode=marker"],
-        ] {
-            let bitcode = compiled(flags);
-            let record = bitcode.record().unwrap();
-            let keeps = !(record.command_lines.is_empty()
-                && record.embedded_cc1.is_empty()
-                && record.debug_flags.is_empty());
-            assert_eq!(bitcode.may_keep_command_line(), keeps, "{flags:?}");
-            let asks = flags.iter().any(|flag| flag.contains("record") || flag.contains("embed"));
-            assert!(keeps || !asks || flags == ["-grecord-command-line"], "{flags:?}");
-        }
-    }
-
     /// What is mapped is gone then: reading it is SIGBUS.
     #[test]
     fn a_module_that_is_truncated_while_it_is_open_is_an_error() {

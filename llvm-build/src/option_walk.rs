@@ -4,11 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
 
 use crate::{
-    ClangOption, Driver, Parsed, RanIn, backend_flags, build_bindir, clang_options, drive, option_groups,
-    parse_cc1,
+    ClangOption, Driver, Parsed, RanIn, backend_flags, build_bindir, clang_options, drive, parse_cc1,
 };
 
 /// Options whose value reaches a backend without being a file that it reads: files that are written, and words that
@@ -125,36 +123,4 @@ fn no_option_needs_a_file_that_is_gone_and_what_a_backend_reads_is_told() {
     silent.retain(|name| !NOT_READ.contains(&name.as_str()) && !told.contains(name));
     assert!(silent.is_empty(), "a backend reads the file of {silent:#?}, and nobody is told that it is gone");
     assert!(told.len() > 8, "the walk found nothing: {told:?}");
-}
-
-/// Words that are an option each are looked up in clang's table once by a thread.
-#[test]
-fn a_word_that_is_known_is_the_same_option() {
-    let value = Path::new("value");
-    let alone =
-        ["-O2", "-g", "-Wall", "-w", "x.c", "-", "-no-such-option", "--", "/x", "-###", "-fno-lto", ""];
-    let mut all: Vec<Vec<String>> = alone.iter().map(|word| vec![(*word).to_owned()]).collect();
-    for option in clang_options() {
-        all.extend(forms(&option, value));
-        // Without the value, whatever follows is it, or the option is another one.
-        all.push(vec![option.name]);
-    }
-    assert!(all.len() > 3000, "{} options", all.len());
-    let meaning = |words: &[String]| {
-        let flags = backend_flags(words, "clang", RanIn::Here);
-        format!("{:?} {:?}", flags.map(|flags| (flags.options, flags.splits_dwarf)), option_groups(words))
-    };
-    let by_new_thread =
-        |words: &[String]| thread::scope(|scope| scope.spawn(|| meaning(words)).join().unwrap());
-    let end = ["-c".to_owned()];
-    for words in all {
-        // As the last word, before others, and twice.
-        let lines = [words.clone(), [&words, &end[..]].concat(), [&end, &words[..], &words, &end].concat()];
-        let new = lines.each_ref().map(|line| by_new_thread(line));
-        let known = thread::scope(|scope| {
-            let all = || lines.each_ref().map(|line| (meaning(line), meaning(line)).1);
-            scope.spawn(all).join().unwrap()
-        });
-        assert_eq!(known, new, "{words:?}");
-    }
 }
