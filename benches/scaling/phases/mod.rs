@@ -169,7 +169,7 @@ fn jobs(cold: &Pairs, untraced: &[f64]) -> Value {
         told[format!("wall_on_{cores}")] =
             row(&format!("wall s on {cores}"), serials[0].wall + of_ours, serials[1].wall + of_theirs);
         told[format!("wall_on_{cores}_by_cpu")] =
-            row(&format!(" … by CPU s"), serials[0].cpu + of_ours, serials[1].cpu + of_theirs);
+            row(" … by CPU s", serials[0].cpu + of_ours, serials[1].cpu + of_theirs);
     }
     println!("\nlongest: {} and {}", longest(&ours).1, longest(&theirs).1);
     told
