@@ -177,6 +177,7 @@ WordShape word_shape(rust::Str Word, bool IsCc1) {
   const unsigned Kind = A.getOption().getKind();
   Shape.takes_all =
       Kind == opt::Option::RemainingArgsClass || Kind == opt::Option::RemainingArgsJoinedClass;
+  Shape.is_include_directory = A.getOption().matches(options::OPT_I);
   Shape.is_front_ends =
       isDropped(A) && !Shape.takes_all && !A.getOption().matches(options::OPT_split_dwarf_output);
   return Shape;

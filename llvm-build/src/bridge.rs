@@ -264,6 +264,8 @@ pub(crate) mod ffi {
         values: u32,
         /// All of them are.
         takes_all: bool,
+        /// It names a directory in which headers are looked for, here or in the word after it: `-I`.
+        is_include_directory: bool,
         /// It is of the front end alone: with or without it and its values, the rest of the command line says the
         /// same to a backend.
         is_front_ends: bool,

@@ -401,20 +401,27 @@ mod tests {
     #[test]
     fn a_word_says_how_many_words_are_its_values() {
         let shape = |word: &str| word_shape(word, false);
-        let told = |values, is_front_ends| WordShape { values, takes_all: false, is_front_ends };
+        let told = |values, is_front_ends| WordShape { values, is_front_ends, ..WordShape::default() };
         for word in ["-DA=-o", "a.c", "-", "-MD", "-Wp,-MMD,d", "-c", "-flto=thin", "-v"] {
             assert_eq!(shape(word), told(0, true), "{word}");
         }
         for word in ["-D", "-o", "-x", "-include", "-MF"] {
             assert_eq!(shape(word), told(1, true), "{word}");
         }
-        for word in ["-O2", "-fno-such-flag", "-fsanitize=cfi", "-Ii", "@f", ""] {
+        for word in ["-O2", "-fno-such-flag", "-fsanitize=cfi", "-iquotei", "@f", ""] {
             assert_eq!(shape(word), told(0, word == "@f"), "{word}");
         }
-        for word in ["-mllvm", "-Xclang", "-I", "-isystem", "-target"] {
+        for word in ["-mllvm", "-Xclang", "-isystem", "-target"] {
             assert_eq!(shape(word), told(1, false), "{word}");
         }
-        assert_eq!(shape("--"), WordShape { values: 0, takes_all: true, is_front_ends: false });
+        for (word, values) in [("-Ii", 0), ("-I", 1)] {
+            assert_eq!(
+                shape(word),
+                WordShape { is_include_directory: true, ..told(values, false) },
+                "{word}"
+            );
+        }
+        assert_eq!(shape("--"), WordShape { takes_all: true, ..told(0, false) });
         // Only cc1 has it; what it says about DWARF stays.
         assert_eq!(word_shape("-split-dwarf-output", true), told(1, false));
         assert_eq!(word_shape("-main-file-name", true), told(1, true));

@@ -1,16 +1,17 @@
 //! What compile commands say to a backend, where clang is asked once for all that differ in nothing else.
 //!
-//! The commands of a build differ in what only a front end reads: names of files, macros, dependencies. clang's table says
-//! of each word what it is, once for each word; a command without those of the front end has mostly been seen before.
+//! The commands of a build differ in what only a front end reads: names of files, macros, dependencies. Without those a
+//! command has mostly been seen before.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use llvm_build::{BackendFlags, CommandError, MissingFile, RanIn, WordShape, backend_flags, word_shape};
+use llvm_build::{BackendFlags, CommandError, MissingFile, RanIn, backend_flags};
 
 use super::link_line::retain_what_has_a_place;
 use super::source::Kept;
+use super::words::Words;
 
 /// What a compile command says to a backend.
 #[derive(Clone, Debug)]
@@ -40,7 +41,7 @@ impl Said {
 /// The commands that were asked about.
 #[derive(Debug, Default)]
 pub(super) struct Commands {
-    shapes: [HashMap<String, WordShape>; 2],
+    words: Words,
     /// By program, directory, and the words that are not the front end's alone, each ended by a NUL, which no word has.
     /// `None` if it depends on more.
     known: HashMap<String, Option<Arc<Said>>>,
@@ -70,53 +71,24 @@ impl Commands {
         Ok(said)
     }
 
-    /// What is the same for commands that say the same. `None` for one with a response file, in which there may be
-    /// anything.
+    /// What is the same for commands that say the same; nothing for one that may say anything.
     fn key(&mut self, kept: &Kept, ran_in: RanIn<'_>) -> Option<String> {
-        if kept.args.iter().any(|word| word.starts_with('@')) {
-            return None;
-        }
+        let options = self.words.options(&kept.args)?;
         let place = match ran_in {
             RanIn::Directory(directory) => directory,
             RanIn::Here => "",
             // No directory is called so.
             RanIn::OneOf(_) => "\n",
         };
+        let cc1 = kept.args.first().filter(|word| *word == "-cc1").map(String::as_str);
+        let backends = options.iter().filter(|(_, shape)| !shape.is_front_ends);
+        let words = backends.flat_map(|(option, _)| option.iter().map(String::as_str));
         let mut key = String::new();
-        let mut add = |word: &str| {
+        for word in [&kept.program, place].into_iter().chain(cc1).chain(words) {
             key.push_str(word);
             key.push('\0');
-        };
-        add(&kept.program);
-        add(place);
-        let is_cc1 = kept.args.first().is_some_and(|word| word == "-cc1");
-        let mut rest = &kept.args[usize::from(is_cc1)..];
-        if is_cc1 {
-            add("-cc1");
-        }
-        while let Some(word) = rest.first() {
-            let WordShape { values, takes_all, is_front_ends } = self.shape(word, is_cc1);
-            let length = 1 + values as usize;
-            let (option, behind) = match takes_all || length > rest.len() {
-                true => (rest, &[][..]),
-                false => rest.split_at(length),
-            };
-            if !is_front_ends || length > rest.len() {
-                option.iter().for_each(|word| add(word));
-            }
-            rest = behind;
         }
         Some(key)
-    }
-
-    fn shape(&mut self, word: &str, is_cc1: bool) -> WordShape {
-        let known = &mut self.shapes[usize::from(is_cc1)];
-        if let Some(shape) = known.get(word) {
-            return *shape;
-        }
-        let shape = word_shape(word, is_cc1);
-        known.insert(word.to_owned(), shape);
-        shape
     }
 }
 
