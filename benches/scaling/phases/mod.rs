@@ -38,7 +38,8 @@ pub struct Arguments {
     /// Links without bitcode.
     #[arg(long, default_value_t = 100)]
     native_runs: usize,
-    /// Jobs at a time, of both linkers; more do not make the measured phases better.
+    /// Jobs at a time, of both linkers. With 1, what each job of ld.lld used is exact: beside another, both are taken to
+    /// have used the same while they ran.
     #[arg(long, default_value_t = thinfarm_corpora::default_jobs())]
     jobs: usize,
 }
