@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 use nix::time::ClockId;
 use serde::Serialize;
 
-/// What a process is doing.
-///
-/// The names are those of the profile ([`Phase::name`]).
+/// What a process is doing. A profile has these names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

@@ -38,7 +38,8 @@ pub struct Arguments {
     /// Links without bitcode.
     #[arg(long, default_value_t = 100)]
     native_runs: usize,
-    /// Jobs at a time, of both linkers; more do not make the measured phases better.
+    /// Jobs at a time, of both linkers. With 1, what each job of ld.lld used is exact: beside another, both are taken to
+    /// have used the same while they ran.
     #[arg(long, default_value_t = thinfarm_corpora::default_jobs())]
     jobs: usize,
 }
@@ -169,7 +170,7 @@ fn jobs(cold: &Pairs, untraced: &[f64]) -> Value {
         told[format!("wall_on_{cores}")] =
             row(&format!("wall s on {cores}"), serials[0].wall + of_ours, serials[1].wall + of_theirs);
         told[format!("wall_on_{cores}_by_cpu")] =
-            row(&format!(" … by CPU s"), serials[0].cpu + of_ours, serials[1].cpu + of_theirs);
+            row(" … by CPU s", serials[0].cpu + of_ours, serials[1].cpu + of_theirs);
     }
     println!("\nlongest: {} and {}", longest(&ours).1, longest(&theirs).1);
     told

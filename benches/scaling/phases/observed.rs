@@ -71,30 +71,26 @@ pub fn by_thinfarm(command: &mut Command, profile: &Path) -> Result<Observed> {
     let told_phases = told["phases"].as_array().context("no phases in the profile")?;
     let number = |value: &Value, name: &str| value[name].as_f64().with_context(|| format!("no {name}"));
 
-    // The run began where the phase of its first decision did.
-    let before = told_phases.iter().take_while(|phase| phase["name"] != "admission");
+    // The run began with the phase of its first decision.
     let mut moment = number(&told, "started_unix_seconds")?;
-    for phase in before {
+    for phase in told_phases.iter().take_while(|phase| phase["name"] != "admission") {
         moment -= number(phase, "wall_seconds")?;
     }
+    // From the call of the program to the first moment that it knows of.
+    let before = (moment - watched.start).max(0.0);
     let mut phases = Vec::new();
     for phase in told_phases {
-        let name = phase["name"].as_str().context("a phase has no name")?.to_owned();
+        let name = phase["name"].as_str().context("a phase has no name")?;
         let time = Time { cpu: number(phase, "cpu_seconds")?, wall: number(phase, "wall_seconds")? };
         moment += time.wall;
         // It is written once when the jobs have ended, and once at the end.
-        phases.push(if name == "telling" { (WRITING.to_owned(), time) } else { (name, time) });
+        phases.push((if name == "telling" { WRITING } else { name }.to_owned(), time));
     }
     let told_of: f64 = phases.iter().map(|(_, time)| time.cpu).sum();
-    let unseen = watched.wall() - (moment - watched.start) - (watched.end - moment);
-    debug_assert!(unseen.abs() < 1e-3);
-    // From the call of the program to the first moment that it knows of.
-    let first: f64 = phases.iter().map(|(_, time)| time.wall).sum();
-    phases[0].1.wall += (moment - first - watched.start).max(0.0);
-    let at_exit = watched.cpu_at(watched.end) - watched.cpu_at(written);
-    let writing = Time { cpu: watched.cpu() - told_of - at_exit, wall: written - moment };
-    phases.push((WRITING.to_owned(), writing));
-    phases.push(("exit".to_owned(), Time { cpu: at_exit, wall: watched.end - written }));
+    phases.first_mut().context("no phases in the profile")?.1.wall += before;
+    let exit = Time { cpu: watched.cpu() - watched.cpu_at(written), wall: watched.end - written };
+    let writing = Time { cpu: watched.cpu() - told_of - exit.cpu, wall: written - moment };
+    phases.extend([(WRITING.to_owned(), writing), ("exit".to_owned(), exit)]);
 
     let mut jobs = Vec::new();
     for job in told["jobs"].as_array().context("no jobs in the profile")? {
