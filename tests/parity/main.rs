@@ -60,8 +60,8 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
             suite.refuses(&suite.subject(&case, Group::Lua)?, "-fno-integrated-as", "assembler")
         }),
     ];
-    for case in table::cases().filter(|case| suite.full || !case.full_only) {
-        for &group in case.groups {
+    for case in table::cases() {
+        for group in case.links(suite.full) {
             let check = move |suite: &Suite| suite.compare(&suite.subject(&case, group)?, 1);
             trials.push(trial(suite, case.name(group), check));
         }
