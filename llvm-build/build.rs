@@ -8,6 +8,8 @@ mod link;
 mod lld;
 #[path = "build/locate.rs"]
 mod locate;
+#[path = "build/prefix.rs"]
+mod prefix;
 
 use std::{env, fs};
 
@@ -91,12 +93,18 @@ fn main() {
             bridge.flag(&flag);
         }
     }
-    // The clang next to these headers compiles them faster than gcc and is there anyway.
+    // The clang next to these headers compiles them faster than gcc and is there anyway. Who names a compiler may
+    // mean one with a cache, which remembers plain compilations.
+    println!("cargo::rerun-if-env-changed=CXX");
     let clang = binaries.join("clang++");
-    if env::var_os("CXX").is_none() && clang.exists() {
+    let prefix = if env::var_os("CXX").is_none() && clang.exists() {
         bridge.compiler(clang);
-    }
+        prefix::Prefix::compile(&mut bridge)
+    } else {
+        None
+    };
     bridge.compile("thinfarm-bridge");
+    drop(prefix);
 
     for path in ["build.rs", "build", "cpp", "src/bridge.rs", "src/replaced.rs"] {
         println!("cargo::rerun-if-changed={path}");
