@@ -25,7 +25,9 @@ impl Prefix {
         command.args(["-fpch-instantiate-templates", "-x", "c++-header", "cpp/prefix.h", "-o"]);
         let is_compiled = command.arg(&prefix.0).status().is_ok_and(|status| status.success());
         if !is_compiled {
-            println!("cargo::warning=cpp/prefix.h does not compile; each file of the bridge reads its headers itself");
+            println!(
+                "cargo::warning=cpp/prefix.h does not compile; each file of the bridge reads its headers itself"
+            );
             return None;
         }
         bridge.flag("-include-pch").flag(&prefix.0);
