@@ -135,7 +135,7 @@ fmt:
 
 lint: setup
 	$(CARGO) fmt --all --check
-	$(CARGO) check --release --no-default-features --lib
+	$(CARGO) clippy --release --no-default-features --lib -- -D warnings
 	$(CARGO) clippy --workspace --all-targets --release -- -D warnings
 
 # The part of `make test` that compares the list says what has changed.

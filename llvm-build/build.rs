@@ -8,7 +8,11 @@ mod link;
 mod lld;
 #[path = "build/locate.rs"]
 mod locate;
+#[path = "build/prefix.rs"]
+mod prefix;
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::{env, fs};
 
 const SOURCES: &[&str] = &[
@@ -63,9 +67,24 @@ fn remove_old_libraries() {
     }
 }
 
+/// Whether clippy is all that runs, for which cargo runs this script apart from any build: nothing is linked then.
+fn is_clippys() -> bool {
+    let wrapper = env::var_os("RUSTC_WORKSPACE_WRAPPER");
+    wrapper.is_some_and(|wrapper| Path::new(&wrapper).file_stem() == Some(OsStr::new("clippy-driver")))
+}
+
 fn main() {
     let llvm = locate::locate().unwrap_or_else(|not_found| locate::fail(&not_found.to_string()));
     let binaries = llvm.directory("--bindir");
+    for path in ["build.rs", "build", "cpp", "src/bridge.rs", "src/replaced.rs"] {
+        println!("cargo::rerun-if-changed={path}");
+    }
+    println!("cargo::rustc-env=THINFARM_LLVM_BINDIR={}", binaries.display());
+    println!("cargo::rustc-env=THINFARM_LLVM_LIBDIR={}", llvm.directory("--libdir").display());
+    println!("cargo::rustc-env=THINFARM_LLVM_VERSION={}", llvm.version);
+    if is_clippys() {
+        return;
+    }
 
     remove_old_libraries();
     let is_dynamic = env::var_os("CARGO_FEATURE_DYNAMIC_LLVM").is_some();
@@ -92,23 +111,23 @@ fn main() {
             bridge.flag(&flag);
         }
     }
-    // The clang next to these headers compiles them faster than gcc and is there anyway.
+    // The clang next to these headers compiles them faster than gcc and is there anyway. Who names a compiler may
+    // mean one with a cache, which remembers plain compilations.
+    println!("cargo::rerun-if-env-changed=CXX");
     let clang = binaries.join("clang++");
-    if env::var_os("CXX").is_none() && clang.exists() {
+    let prefix = if env::var_os("CXX").is_none() && clang.exists() {
         bridge.compiler(clang);
-    }
+        prefix::Prefix::compile(&mut bridge)
+    } else {
+        None
+    };
     bridge.compile("thinfarm-bridge");
+    drop(prefix);
 
-    for path in ["build.rs", "build", "cpp", "src/bridge.rs", "src/replaced.rs"] {
-        println!("cargo::rerun-if-changed={path}");
-    }
     lld::link(&llvm);
     if is_dynamic {
         link::dynamic_llvm(&llvm);
     } else {
         link::static_llvm(&llvm);
     }
-    println!("cargo::rustc-env=THINFARM_LLVM_BINDIR={}", binaries.display());
-    println!("cargo::rustc-env=THINFARM_LLVM_LIBDIR={}", llvm.directory("--libdir").display());
-    println!("cargo::rustc-env=THINFARM_LLVM_VERSION={}", llvm.version);
 }

@@ -134,14 +134,14 @@ BackendFlags backend_flags(rust::Slice<const rust::String> Args, rust::Str Progr
     makeResponseFilesAbsolute(Argv, ref(Directory), Saver);
     FS->setCurrentWorkingDirectory(ref(Directory));
   }
-  if (Error E = driver::expandResponseFiles(Argv, /*ClangCLMode=*/false, Allocator, FS.get())) {
+  if (Error E = clang::driver::expandResponseFiles(Argv, /*ClangCLMode=*/false, Allocator, FS.get())) {
     Result.error = text(toString(std::move(E)));
     return Result;
   }
   Argv.erase(Argv.begin());
 
   // What clang's main function reads from the name it was called by.
-  auto Name = driver::ToolChain::getTargetAndModeFromProgramName(ref(Program));
+  auto Name = clang::driver::ToolChain::getTargetAndModeFromProgramName(ref(Program));
   if (Name.TargetIsValid) {
     Result.starts.push_back(Result.flags.size());
     Result.flags.push_back("--target=" + Name.TargetPrefix);

@@ -14,7 +14,8 @@ use crate::cache::{Cache, CacheError, CachePruningPolicy};
 #[command(next_help_heading = "Cache")]
 pub(super) struct CacheArgs {
     /// Take objects from the cache in DIR, and keep there those that are compiled. An object is found by its module,
-    /// its index and its options, in any build.
+    /// its index and its options, in any build. THINFARM_TRUST=DIR:DIR… names directories of other users that may be
+    /// used.
     // An empty variable is no error.
     #[arg(long, value_name = "DIR", env = DIRECTORY, hide_env_values = true, value_hint = ValueHint::DirPath,
         value_parser = OsStringValueParser::new().map(PathBuf::from))]

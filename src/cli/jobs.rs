@@ -27,7 +27,8 @@ pub(super) struct JobArgs {
 #[derive(Debug, Default, Args)]
 pub(super) struct ShareArgs {
     /// With whom to share cores and memory where there is no jobserver. auto: with the thinfarm processes of this
-    /// user. DIRECTORY, an absolute path: with those that are given the same one. off: with nobody [default: auto].
+    /// user. DIRECTORY, an absolute path: with those that are given the same one; THINFARM_TRUST names it if it is
+    /// another user's. off: with nobody [default: auto].
     #[arg(long, value_name = "auto|off|DIRECTORY", env = "THINFARM_MACHINE_SHARE", hide_env_values = true)]
     pub(super) machine_share: Option<Sharing>,
     /// The most memory that running jobs may claim, for example 12G. Jobs of processes that share the machine count.

@@ -8,6 +8,8 @@
 //! --seed 7` repeats the program of one seed, `--count 2000` goes on to 1,999 seeds more, `--links 1` leaves it at the first
 //! of a program's four links. An argument picks the tests whose names hold it. `THINFARM` names another binary to test.
 
+#[path = "../harness/mod.rs"]
+mod harness;
 mod link;
 mod linkers;
 mod matrix;
@@ -18,7 +20,6 @@ mod seeds;
 mod shrink;
 mod symbol;
 
-use std::env;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,9 +28,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Trial;
 use thinfarm_corpora::{Toolchain, default_jobs, target_dir};
 
+use harness::{Words, trial};
 use link::AllSurroundings;
 use linkers::Linkers;
 
@@ -82,77 +84,32 @@ const PARTS: u64 = 10;
 const SEEDS_PER_PART: u64 = 8;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+    harness::main(|| {
+        let words = Words::of_process(&[], &["--seed", "--count", "--links"])?;
+        let suite = Arc::new(suite()?);
+        let (seed, count) = (words.get("--seed"), words.get("--count"));
+        if seed.is_none() && count.is_none() {
+            return Ok(harness::run(words, trials(&suite), &suite.tally));
         }
-    }
-}
-
-fn run() -> Result<ExitCode> {
-    let (asked, rest) = Asked::take(env::args())?;
-    let suite = Arc::new(suite()?);
-    if let Some(Asked { first, count, links }) = asked {
+        let (first, count) = (seed.unwrap_or(0), count.unwrap_or(1));
+        let links = words.get("--links").map_or(usize::MAX, |links| links as usize);
         println!("seeds {first} to {}", first + count - 1);
         let failures = seeds::many(&suite, first, count, links, default_jobs());
         println!("{failures} of {count} programs differ; {}", suite.tally);
-        return Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
-    }
-    let arguments = Arguments::from_iter(rest);
-    let conclusion = libtest_mimic::run(&arguments, trials(&suite));
-    if !arguments.list {
-        println!("{}", suite.tally);
-    }
-    Ok(conclusion.exit_code())
-}
-
-/// Seeds that are asked for on the command line.
-struct Asked {
-    first: u64,
-    count: u64,
-    /// Of each program.
-    links: usize,
-}
-
-impl Asked {
-    /// Takes `--seed N`, `--count N` and `--links N` out of `words`.
-    fn take(words: impl Iterator<Item = String>) -> Result<(Option<Asked>, Vec<String>)> {
-        let (mut seed, mut count, mut links, mut rest) = (None, None, None, Vec::new());
-        let mut words = words;
-        while let Some(word) = words.next() {
-            let place = match &*word {
-                "--seed" => &mut seed,
-                "--count" => &mut count,
-                "--links" => &mut links,
-                _ => {
-                    rest.push(word);
-                    continue;
-                }
-            };
-            let number = words.next().with_context(|| format!("{word} needs a number"))?;
-            *place = Some(number.parse().with_context(|| format!("{word} {number} is no number"))?);
-        }
-        let asked = (seed.is_some() || count.is_some()).then(|| Asked {
-            first: seed.unwrap_or(0),
-            count: count.unwrap_or(1),
-            links: links.map_or(usize::MAX, |links: u64| links as usize),
-        });
-        Ok((asked, rest))
-    }
+        Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    })
 }
 
 fn suite() -> Result<Suite> {
     let tools = Toolchain::find()?;
     let surroundings = AllSurroundings::find(&tools)?;
-    let thinfarm = env::var_os("THINFARM").unwrap_or_else(|| env!("CARGO_BIN_EXE_thinfarm").into());
+    let thinfarm = harness::program(env!("CARGO_BIN_EXE_thinfarm"));
     Ok(Suite { linkers: Linkers::new(tools, Path::new(&thinfarm))?, surroundings, tally: Tally::default() })
 }
 
 /// Everything there is to run.
 fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
-    let mut trials = Vec::new();
+    let mut trials = vec![harness::words_are_sorted(suite)];
     for (name, target) in matrix::TARGETS {
         for mode in matrix::MODES {
             trials.push(trial(suite, format!("matrix: {name} {mode}"), move |suite| {
@@ -180,14 +137,6 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         }));
     }
     trials
-}
-
-fn trial<F>(suite: &Arc<Suite>, name: String, check: F) -> Trial
-where
-    F: FnOnce(&Suite) -> Result<()> + Send + 'static,
-{
-    let suite = Arc::clone(suite);
-    Trial::test(name, move || check(&suite).map_err(|error| format!("{error:#}").into()))
 }
 
 /// An empty directory in cargo's target directory. It stays if the test fails.

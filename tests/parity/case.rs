@@ -15,6 +15,9 @@ pub enum Group {
     Frame,
     /// C of our own with loops over floating-point numbers.
     Filter,
+    /// C++17 of our own that needs no header, and so costs a tenth of RocksDB's front ends: virtual bases, templates,
+    /// exceptions, run-time types, thread-local objects, and objects that are made before `main`.
+    Formula,
 }
 
 /// What is thin-linked.
@@ -39,6 +42,8 @@ pub struct Case {
     pub backend: &'static str,
     /// The links it is run on.
     pub groups: &'static [Group],
+    /// The links that only a full run adds.
+    pub more_groups: &'static [Group],
     /// What is thin-linked.
     pub link: Link,
     /// Further arguments of the thin link.
@@ -56,14 +61,19 @@ pub const fn c(flags: &'static str) -> Case {
     on(&[Group::Lua], flags)
 }
 
-/// A case on C++.
+/// A case on C++; a full run adds RocksDB.
 pub const fn cxx(flags: &'static str) -> Case {
-    on(&[Group::RocksDb], flags)
+    on(&[Group::Formula], flags).more(&[Group::RocksDb])
 }
 
-/// A case on C and on C++.
+/// A case on C and on C++; a full run adds RocksDB.
 pub const fn both(flags: &'static str) -> Case {
-    on(&[Group::Lua, Group::RocksDb], flags)
+    on(&[Group::Lua, Group::Formula], flags).more(&[Group::RocksDb])
+}
+
+/// A case on C and on C++ with RocksDB in every run: one or two of each kind of option.
+pub const fn all(flags: &'static str) -> Case {
+    on(&[Group::Lua, Group::Formula, Group::RocksDb], flags)
 }
 
 /// A case on the groups named.
@@ -73,6 +83,7 @@ pub const fn on(groups: &'static [Group], flags: &'static str) -> Case {
         front: "",
         backend: "",
         groups,
+        more_groups: &[],
         link: Link::Shared,
         lld: "",
         profile: None,
@@ -112,9 +123,21 @@ impl Case {
         Case { apart: true, ..self }
     }
 
+    /// Adds links to the full run.
+    pub const fn more(self, more_groups: &'static [Group]) -> Case {
+        Case { more_groups, ..self }
+    }
+
     /// Leaves the case to the full run.
     pub const fn full(self) -> Case {
         Case { full_only: true, ..self }
+    }
+
+    /// The links of a run: of none but a full one, if the case is left to it.
+    pub fn links(&self, full: bool) -> impl Iterator<Item = Group> {
+        let groups = if full || !self.full_only { self.groups } else { &[] };
+        let more = if full { self.more_groups } else { &[] };
+        groups.iter().chain(more).copied()
     }
 
     /// The name of the case on `group`: what it is run on and with, as one would type it.

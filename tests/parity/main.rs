@@ -13,55 +13,48 @@ mod corpora;
 mod damage;
 #[path = "../../src/verify/difference.rs"]
 mod difference;
+#[path = "../harness/mod.rs"]
+mod harness;
 mod modules;
 mod profile;
 mod run;
 mod table;
 
-use std::env;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Result;
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Trial;
 use thinfarm_corpora::{Corpus, Toolchain, default_jobs};
 
 use case::{Group, c};
+use harness::{Words, trial};
 use run::{Suite, Tally};
 
 fn main() -> ExitCode {
-    let (ours, theirs): (Vec<String>, Vec<String>) = env::args().partition(|arg| arg == "--full");
-    let full = !ours.is_empty();
-    let arguments = Arguments::from_iter(theirs);
-    let toolchain = match Toolchain::find() {
-        Ok(toolchain) => toolchain,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let built = env!("CARGO_BIN_EXE_thinfarm").into();
-    let thinfarm = env::var_os("THINFARM").unwrap_or(built);
-    let suite = Arc::new(Suite { toolchain, thinfarm, full, tally: Tally::default() });
-
-    let conclusion = libtest_mimic::run(&arguments, trials(&suite));
-    if !arguments.list {
-        println!("{}", suite.tally);
-    }
-    conclusion.exit_code()
+    harness::main(|| {
+        let words = Words::of_process(&["--full"], &[])?;
+        let suite = Arc::new(Suite {
+            toolchain: Toolchain::find()?,
+            thinfarm: harness::program(env!("CARGO_BIN_EXE_thinfarm")),
+            full: words.get("--full").is_some(),
+            tally: Tally::default(),
+        });
+        Ok(harness::run(words, trials(&suite), &suite.tally))
+    })
 }
 
 /// Everything there is to run.
 fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
     let mut trials = vec![
+        harness::words_are_sorted(suite),
         trial(suite, "comparison finds damage".to_owned(), |suite| damage::is_found(&suite.toolchain)),
         trial(suite, "refused: -fno-integrated-as".to_owned(), |suite| {
             let case = c("-O2 -fPIC").backend("-fno-integrated-as");
             suite.refuses(&suite.subject(&case, Group::Lua)?, "-fno-integrated-as", "assembler")
         }),
     ];
-    for case in table::cases().filter(|case| suite.full || !case.full_only) {
-        for &group in case.groups {
+    for case in table::cases() {
+        for group in case.links(suite.full) {
             let check = move |suite: &Suite| suite.compare(&suite.subject(&case, group)?, 1);
             trials.push(trial(suite, case.name(group), check));
         }
@@ -78,12 +71,4 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         }));
     }
     trials
-}
-
-fn trial<F>(suite: &Arc<Suite>, name: String, check: F) -> Trial
-where
-    F: FnOnce(&Suite) -> Result<()> + Send + 'static,
-{
-    let suite = Arc::clone(suite);
-    Trial::test(name, move || check(&suite).map_err(|error| format!("{error:#}").into()))
 }

@@ -1,10 +1,10 @@
 //! The files behind each [`Group`]: few and quick ones for the core run, more of them for the full one.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::LazyLock;
 
 use anyhow::{Context, Result, anyhow};
-use thinfarm_corpora::{Corpus, Source, Sources};
+use thinfarm_corpora::{Corpus, Language, Source, Sources};
 
 use crate::case::Group;
 
@@ -47,6 +47,8 @@ const ROCKSDB: Names = Names {
 
 const FRAME: Names = Names { core: &["ring.c", "checksum.c", "frame.c", "dispatch.c"], more: &[] };
 
+const FORMULA: Names = Names { core: &["node.cc", "parser.cc", "scope.cc", "evaluate.cc"], more: &[] };
+
 const FILTER: Names = Names { core: &["filter.c", "window.c", "limiter.c"], more: &[] };
 
 impl Group {
@@ -58,6 +60,7 @@ impl Group {
             Group::RocksDb => (corpus(Corpus::RocksDb)?, ROCKSDB),
             Group::Frame => (freestanding(&FRAME), FRAME),
             Group::Filter => (freestanding(&FILTER), FILTER),
+            Group::Formula => (own("formula", Language::Cxx, &FORMULA, &["-std=c++17"]), FORMULA),
         };
         let more = if full { names.more } else { &[] };
         let find = |name: &&str| {
@@ -81,6 +84,11 @@ impl Group {
             ],
             Group::Frame => &["dispatch_all", "dispatch_failures"],
             Group::Filter => &["limiter_run", "filter_window"],
+            Group::Formula => &[
+                "_ZN7formula8evaluateEPKcPS1_",
+                "_ZN7formula15count_variablesEPNS_4NodeE",
+                "_ZN7formula15longest_formulaEv",
+            ],
         }
     }
 }
@@ -98,10 +106,15 @@ pub fn corpus(corpus: Corpus) -> Result<Sources> {
 
 /// Our own C, which is written to need nothing of a target but its compiler.
 fn freestanding(names: &Names) -> Sources {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/parity/freestanding");
+    own("freestanding", Language::C, names, &["-ffreestanding", "-nostdlibinc"])
+}
+
+/// Files of our own, in `folder` beside this one.
+fn own(folder: &str, language: Language, names: &Names, flags: &[&str]) -> Sources {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity").join(folder);
     Sources {
-        language: thinfarm_corpora::Language::C,
+        language,
         files: names.core.iter().map(|name| Source::new(&root, name)).collect(),
-        flags: vec!["-ffreestanding".to_owned(), "-nostdlibinc".to_owned()],
+        flags: flags.iter().map(|flag| flag.to_string()).collect(),
     }
 }

@@ -1,10 +1,11 @@
-//! The cases, a line each. A line is run on every group it names: `c` on Lua, `cxx` on RocksDB, `both` on
-//! both. Flags reach the front end and the backends alike, as a build system's would, unless a line says
-//! `front` or `backend`; `full` leaves a line to `-- --full`.
+//! The cases, a line each. A line is run on every group it names: `c` on Lua, `cxx` on Formula, `both` on both,
+//! and `all` on RocksDB as well, which only a full run adds to the others of C++. Flags reach the front end and
+//! the backends alike, as a build system's would, unless a line says `front` or `backend`; `full` leaves a line
+//! to `-- --full`.
 
-use crate::case::Group::{Filter, Frame, Lua, RocksDb, Zstd};
+use crate::case::Group::{Filter, Formula, Frame, Lua, RocksDb, Zstd};
 use crate::case::Link::{Program, Relocatable};
-use crate::case::{Case, both, c, cxx, on};
+use crate::case::{Case, all, both, c, cxx, on};
 use crate::profile::Profile;
 
 /// Every case.
@@ -34,10 +35,10 @@ pub fn cases() -> impl Iterator<Item = Case> {
 }
 
 const OPTIMISATION: &[Case] = &[
-    both("-O0 -fPIC").apart(),
+    all("-O0 -fPIC").apart(),
     both("-O1 -fPIC"),
-    both("-O2 -fPIC"),
-    both("-O3 -fPIC"),
+    all("-O2 -fPIC"),
+    all("-O3 -fPIC"),
     both("-Os -fPIC"),
     both("-Oz -fPIC"),
     both("-Og -fPIC").full(),
@@ -63,7 +64,7 @@ const OPTIMISATION: &[Case] = &[
 
 const CODE_MODEL: &[Case] = &[
     both("-O2 -fPIE"),
-    both("-O2 -fPIE").linked_as(Program),
+    all("-O2 -fPIE").linked_as(Program),
     both("-O2 -fpie -fno-direct-access-external-data").linked_as(Program).full(),
     both("-O2 -fno-pic").linked_as(Program),
     both("-O2 -fno-pic").linked_as(Relocatable),
@@ -78,14 +79,14 @@ const CODE_MODEL: &[Case] = &[
 const DEBUG_INFO: &[Case] = &[
     both("-O2 -fPIC -g0"),
     both("-O2 -fPIC -g1"),
-    both("-O2 -fPIC -g"),
+    all("-O2 -fPIC -g"),
     both("-O0 -fPIC -g").apart(),
     both("-O2 -fPIC -g3").full(),
     both("-O2 -fPIC -g -gdwarf-4"),
     both("-O2 -fPIC -g -gdwarf-5"),
     both("-O2 -fPIC -g -gdwarf-3").full(),
     both("-O2 -fPIC -g -gdwarf64").full(),
-    both("-O2 -fPIC -g -gsplit-dwarf"),
+    all("-O2 -fPIC -g -gsplit-dwarf"),
     both("-O2 -fPIC -g -gdwarf-4 -gsplit-dwarf"),
     both("-O2 -fPIC -g -gsplit-dwarf=single"),
     both("-O2 -fPIC -g -gsplit-dwarf -gz=zlib").full(),
@@ -106,7 +107,7 @@ const DEBUG_INFO: &[Case] = &[
 ];
 
 const SECTIONS: &[Case] = &[
-    both("-O2 -fPIC -ffunction-sections"),
+    all("-O2 -fPIC -ffunction-sections"),
     both("-O2 -fPIC -fdata-sections"),
     both("-O2 -fPIC").backend("-ffunction-sections -fdata-sections"),
     both("-O2 -fPIC -ffunction-sections").backend("-fno-function-sections"),
@@ -121,11 +122,11 @@ const SECTIONS: &[Case] = &[
 ];
 
 const PROCESSOR: &[Case] = &[
-    on(&[Filter, RocksDb], "-O2 -fPIC -march=x86-64-v3"),
+    on(&[Filter, Formula], "-O2 -fPIC -march=x86-64-v3").more(&[RocksDb]),
     on(&[Filter, Zstd], "-O2 -fPIC -march=skylake-avx512 -mprefer-vector-width=512"),
-    on(&[Filter, RocksDb, Zstd], "-O2 -fPIC -march=native"),
+    on(&[Filter, Formula, Zstd, RocksDb], "-O2 -fPIC -march=native"),
     on(&[Filter, Lua], "-O2 -fPIC -mtune=znver4"),
-    on(&[Filter, RocksDb], "-O2 -fPIC -mavx2 -mbmi2 -mfma"),
+    on(&[Filter, Formula], "-O2 -fPIC -mavx2 -mbmi2 -mfma").more(&[RocksDb]),
     on(&[Filter, Zstd], "-O2 -fPIC").backend("-march=haswell"),
     on(&[Lua], "-O2 -fPIC -mno-sse4 -mno-popcnt").full(),
     on(&[Lua], "-O2 -fPIC -mstackrealign -mstack-alignment=32").full(),
@@ -134,10 +135,10 @@ const PROCESSOR: &[Case] = &[
 ];
 
 const ARITHMETIC: &[Case] = &[
-    on(&[Filter, Lua, RocksDb], "-O3 -fPIC -ffast-math"),
+    on(&[Filter, Lua, Formula], "-O3 -fPIC -ffast-math").more(&[RocksDb]),
     on(&[Filter], "-O2 -fPIC -mfma -ffp-contract=off"),
     on(&[Filter, Lua], "-O2 -fPIC -mfma -ffp-contract=on"),
-    on(&[Filter, RocksDb], "-O2 -fPIC -mfma -ffp-contract=fast"),
+    on(&[Filter, Formula], "-O2 -fPIC -mfma -ffp-contract=fast").more(&[RocksDb]),
     on(&[Filter], "-O2 -fPIC -mfma -ffp-contract=fast-honor-pragmas"),
     on(&[Filter], "-O2 -fPIC").backend("-mfma -ffp-contract=fast"),
     on(&[Filter], "-O3 -fPIC -ffast-math -fveclib=libmvec"),
@@ -168,7 +169,7 @@ const UNWINDING: &[Case] = &[
     c("-O2 -fPIC -fno-asynchronous-unwind-tables -fno-unwind-tables"),
     c("-O2 -fPIC -g -fno-asynchronous-unwind-tables -fno-unwind-tables").full(),
     cxx("-O2 -fPIC -fno-asynchronous-unwind-tables"),
-    cxx("-O2 -fPIC -fno-rtti -fno-exceptions -DROCKSDB_LITE").full(),
+    on(&[RocksDb], "-O2 -fPIC -fno-rtti -fno-exceptions -DROCKSDB_LITE").full(),
     both("-O2 -fPIC -fno-omit-frame-pointer"),
     both("-O2 -fPIC -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer").full(),
     both("-O2 -fPIC -femit-dwarf-unwind=always").full(),
@@ -192,7 +193,7 @@ const HARDENING: &[Case] = &[
 const SANITIZERS: &[Case] = &[
     both("-O2 -fPIC -fsanitize=kcfi"),
     both("-O2 -fPIC -fsanitize=undefined -fsanitize-trap=undefined"),
-    both("-O2 -fPIC -fsanitize=address").apart(),
+    all("-O2 -fPIC -fsanitize=address").apart(),
     both("-O2 -fPIC -fsanitize=thread"),
     both("-O1 -fPIC -g -fsanitize=address -fsanitize-address-use-after-scope").apart().full(),
     both("-O2 -fPIC -fsanitize=hwaddress -mllvm -hwasan-generate-tags-with-calls").apart().full(),
@@ -208,7 +209,9 @@ const WHOLE_PROGRAM: &[Case] = &[
         .front("-fsanitize=cfi -fno-sanitize-ignorelist -fsplit-lto-unit")
         .linked_as(Program),
     c("-O2 -fPIC -fsplit-lto-unit").full(),
-    cxx("-O2 -fPIC").front("-fwhole-program-vtables").lld("--lto-whole-program-visibility"),
+    on(&[Formula, RocksDb], "-O2 -fPIC")
+        .front("-fwhole-program-vtables")
+        .lld("--lto-whole-program-visibility"),
     cxx("-O2 -fPIC")
         .front("-fwhole-program-vtables -fno-split-lto-unit")
         .lld("--lto-whole-program-visibility"),
@@ -218,7 +221,7 @@ const WHOLE_PROGRAM: &[Case] = &[
 
 const PROFILES: &[Case] = &[
     both("-O2 -fPIC -fprofile-instr-use={profile}").profile(Profile::FrontEnd),
-    both("-O2 -fPIC -fprofile-use={profile}").profile(Profile::Ir),
+    all("-O2 -fPIC -fprofile-use={profile}").profile(Profile::Ir),
     both("-O2 -fPIC -fprofile-use={profile} -fcs-profile-generate").apart().profile(Profile::Ir),
     both("-O2 -fPIC -fprofile-use={profile}").profile(Profile::ContextSensitive),
     both("-O2 -fPIC -g1 -fprofile-sample-use={profile}").profile(Profile::Sample),
@@ -229,11 +232,11 @@ const PROFILES: &[Case] = &[
 ];
 
 const THREAD_LOCAL: &[Case] = &[
-    on(&[Frame, RocksDb], "-O2 -fPIC -ftls-model=global-dynamic"),
-    on(&[Frame, RocksDb], "-O2 -fPIC -ftls-model=local-dynamic"),
-    on(&[Frame, RocksDb], "-O2 -fPIC -ftls-model=initial-exec"),
-    on(&[Frame, RocksDb], "-O2 -fPIE -ftls-model=local-exec").linked_as(Program),
-    on(&[Frame, RocksDb], "-O2 -fPIC -femulated-tls"),
+    on(&[Frame, Formula], "-O2 -fPIC -ftls-model=global-dynamic").more(&[RocksDb]),
+    on(&[Frame, Formula], "-O2 -fPIC -ftls-model=local-dynamic").more(&[RocksDb]),
+    on(&[Frame, Formula, RocksDb], "-O2 -fPIC -ftls-model=initial-exec"),
+    on(&[Frame, Formula], "-O2 -fPIE -ftls-model=local-exec").more(&[RocksDb]).linked_as(Program),
+    on(&[Frame, Formula], "-O2 -fPIC -femulated-tls").more(&[RocksDb]),
     on(&[Frame], "-O2 -fPIC -mtls-dialect=gnu2"),
 ];
 

@@ -1,5 +1,6 @@
 //! `--log` and `THINFARM_LOG`: what is decided and why, on standard error, whole lines and nothing else.
 
+use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{env, io, thread};
@@ -7,7 +8,7 @@ use std::{env, io, thread};
 use thinfarm::farm::Farm;
 use tracing::subscriber::with_default;
 
-use crate::fixture::{Link, llvm_tool, run, thinfarm};
+use crate::fixture::{Link, llvm_tool, run, thinfarm, thinfarm_path};
 use crate::llvm_sets::{ALIGNED, PLAIN, plan};
 
 fn backend(link: &Link) -> Command {
@@ -92,9 +93,70 @@ fn a_filter_that_is_none_is_an_error_of_the_command_line() {
     let link = link_that_warns();
     let said = run(flags(backend(&link).arg("--log=thinfarm=loud")));
     assert_eq!(said.code, Some(2), "{said}");
-    assert!(said.stderr.contains("--log"), "{said}");
+    assert!(said.stderr.contains("--log") && said.stderr.contains("\"debug\""), "{said}");
     let said = run(flags(backend(&link).env("THINFARM_LOG", ""))).succeeded();
     assert!(!said.stderr.lines().any(is_of_log), "{said}");
+}
+
+/// `ld.thinfarm`, which tells of lld's diagnostics and of its own decisions.
+fn linker(link: &Link) -> Command {
+    if !link.path("ld.thinfarm").exists() {
+        symlink(thinfarm_path(), link.path("ld.thinfarm")).expect("a link to thinfarm");
+    }
+    let mut command = link.command(link.path("ld.thinfarm"));
+    crate::fixture::alone(&mut command);
+    command.args(["-shared", "-o", "lib.so", "--thinfarm-jobs=2", "shape.o", "area.o", "names.o"]);
+    command.args((0..8).map(|number| format!("deep{number}.o")));
+    command
+}
+
+#[test]
+fn a_linkers_log_tears_nothing_and_changes_nothing() {
+    let link = link_that_warns();
+    let silent = run(&mut linker(&link)).succeeded().stderr;
+    let lines = |text: &str, of_log: bool| {
+        let mut lines: Vec<String> =
+            text.lines().filter(|line| is_of_log(line) == of_log).map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!((silent.matches("exceeds limit").count(), lines(&silent, true).len()), (8, 0), "{silent}");
+    let output = link.read("lib.so");
+    let mut by_variable = linker(&link);
+    by_variable.env("THINFARM_LOG", "debug");
+    for command in [linker(&link).arg("--thinfarm-log=debug"), &mut by_variable] {
+        let said = run(command).succeeded();
+        assert_eq!(said.stdout, "", "{said}");
+        assert_eq!(lines(&said.stderr, false), lines(&silent, false), "torn:\n{said}");
+        let log = lines(&said.stderr, true);
+        let has = |words: &[&str]| log.iter().any(|line| words.iter().all(|word| line.contains(word)));
+        for words in [
+            &["run{", "job{", "module=\"deep3.o\"", "starts"][..],
+            &["stage{name=Optimise}", "module=\"deep3.o\"", "close"],
+            &["job{", "module=\"deep3.o\"", "ends"],
+        ] {
+            assert!(has(words), "{words:?} is not told:\n{said}");
+        }
+        assert!(link.read("lib.so") == output, "another output");
+    }
+    // An option wins over a variable.
+    let said = run(linker(&link).arg("--thinfarm-log=off").env("THINFARM_LOG", "debug")).succeeded();
+    assert_eq!(lines(&said.stderr, true), [""; 0], "{said}");
+}
+
+#[test]
+fn a_linkers_filter_that_is_none_is_an_error_that_says_what_may_stand_there() {
+    let link = link_that_warns();
+    let mut by_variable = linker(&link);
+    by_variable.env("THINFARM_LOG", "thinfarm::farm=loud");
+    for command in [linker(&link).arg("--thinfarm-log=thinfarm::farm=loud"), &mut by_variable] {
+        let said = run(command);
+        assert_eq!(said.code, Some(2), "{said}");
+        for words in ["--thinfarm-log", "thinfarm::farm=loud", "\"debug\"", "\"off\""] {
+            assert!(said.stderr.contains(words), "{words}:\n{said}");
+        }
+        assert!(!link.path("lib.so").exists(), "it was linked");
+    }
 }
 
 #[derive(Clone, Default)]

@@ -29,6 +29,7 @@ mod incremental;
 mod interrupt;
 mod jobserver;
 mod kbuild;
+mod link_beside;
 mod link_failures;
 mod link_inputs;
 mod link_interrupt;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use nix::unistd::geteuid;
 
-use crate::fixture::run;
+use crate::fixture::{run, thinfarm};
 use crate::two_linkers::{OBJECTS, TwoLinkers};
 
 #[test]
@@ -47,5 +47,26 @@ fn directories_of_other_users_are_used_if_they_are_trusted() {
         fs::remove_dir_all(directory).unwrap();
         fs::create_dir(directory).unwrap();
         chown(directory, Some(54321), None).unwrap();
+    }
+}
+
+/// Where the variable matters, beside those of the options.
+#[test]
+fn the_variable_is_named_where_a_directory_is() {
+    let linkers = TwoLinkers::new();
+    let helps = [
+        linkers.ours(&["--thinfarm-help"]),
+        run(thinfarm().args(["backend", "--help"])),
+        run(thinfarm().args(["dtlto", "--help"])),
+    ];
+    for help in helps {
+        let words: Vec<&str> = help.stdout.split_whitespace().collect();
+        let text = words.join(" ");
+        for option in ["machine-share <", "cache-dir <"] {
+            let (_, of_option) = text.split_once(option).unwrap_or_else(|| panic!("no {option}:\n{help}"));
+            // Up to the next option.
+            let described = of_option.split(" --").next().unwrap();
+            assert!(described.contains("THINFARM_TRUST"), "{option}:\n{help}");
+        }
     }
 }
