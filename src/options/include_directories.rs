@@ -51,8 +51,8 @@ impl IncludeDirectories {
             .then(|| Self { stand_ins: FileOptions { flags: flags.into(), ..options.clone() }, directories })
     }
 
-    /// The command for the directories, if `model`, which is one with stand-ins, has them where directories are looked
-    /// for and nowhere else.
+    /// The command for the directories, if `model`, which is one with stand-ins, has all of them where directories are
+    /// looked for, or none (with `-nostdinc`), and none elsewhere.
     pub(super) fn put_into(&self, model: &CompileCommand) -> Option<CompileCommand> {
         let is_elsewhere = serde_json::to_string(model.codegen()).ok()?.contains(STAND_IN);
         let mut paths = model.files.assembler_search_paths.clone();
@@ -64,7 +64,7 @@ impl IncludeDirectories {
             path.clone_from(self.directories.get(next)?);
             next += 1;
         }
-        if is_elsewhere || next != self.directories.len() {
+        if is_elsewhere || ![0, self.directories.len()].contains(&next) {
             return None;
         }
         let mut number = 0;

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use llvm_build::{CodegenOptions, CommandError, JobFiles, unknown_llvm_arg};
+use tracing::debug;
 
 use super::include_directories::IncludeDirectories;
 use super::link_terms::{Departures, LinkTerms, Settled};
@@ -151,6 +152,7 @@ impl Resolver {
 
     /// What `options` mean, by the example of the job of `files`.
     fn learn(&mut self, options: &FileOptions, files: JobFiles) -> Result<Known, CommandError> {
+        debug!(flags = ?options.flags, "asks clang what options mean");
         let mut settled = options.clone();
         let mut first = CompileCommand::of_backend(options, self.clang.clone(), files.clone())?;
         let mut departures = Departures::default();
@@ -225,13 +227,15 @@ mod tests {
         assert_eq!(resolved("-O2 -Ione -I two -isystem three -fno-pie"), (1, 1));
         assert_eq!(resolved("-O2 -I/four -I five -isystem three -fno-pie"), (1, 1));
         assert_eq!(resolved("-O2 -Isix -fno-pie"), (2, 2));
-        assert_eq!(resolved("-O2 -I=seven --sysroot=/s -fno-pie"), (2, 2), "its meaning is the sysroot's");
-        assert_eq!(resolved("-cc1 -O2 -I eight -Inine"), (3, 3));
-        assert_eq!(resolved("-cc1 -O2 -I ten -Ieleven"), (3, 3));
+        assert_eq!(resolved("-O2 -nostdinc -Iseven -fno-pie"), (3, 3));
+        assert_eq!(resolved("-O2 -nostdinc -Ieight -fno-pie"), (3, 3));
+        assert_eq!(resolved("-O2 -I=seven --sysroot=/s -fno-pie"), (3, 3), "its meaning is the sysroot's");
+        assert_eq!(resolved("-cc1 -O2 -I eight -Inine"), (4, 4));
+        assert_eq!(resolved("-cc1 -O2 -I ten -Ieleven"), (4, 4));
         // A file that is named after the object.
-        assert_eq!(resolved("-O2 -g -gsplit-dwarf -Itwelve"), (4, 3));
-        assert_eq!(resolved("-O2 -g -gsplit-dwarf -Ithirteen"), (4, 3));
+        assert_eq!(resolved("-O2 -g -gsplit-dwarf -Itwelve"), (5, 4));
+        assert_eq!(resolved("-O2 -g -gsplit-dwarf -Ithirteen"), (5, 4));
         // What looks like one is an option's value.
-        assert_eq!(resolved("-O2 -Xclang -target-cpu -Xclang x86-64 -mllvm -inline-threshold=3"), (4, 3));
+        assert_eq!(resolved("-O2 -Xclang -target-cpu -Xclang x86-64 -mllvm -inline-threshold=3"), (5, 4));
     }
 }
