@@ -51,11 +51,18 @@ pub struct Run<'a> {
     plan: &'a Plan,
     canceller: Canceller,
     tells_stages: bool,
+    modules: Arc<Modules>,
 }
 
 impl<'a> Run<'a> {
     pub(super) fn new(farm: &'a Farm, plan: &'a Plan) -> Self {
-        Self { farm, plan, canceller: Canceller::default(), tells_stages: false }
+        Self { farm, plan, canceller: Canceller::default(), tells_stages: false, modules: Arc::default() }
+    }
+
+    /// Reads modules by way of `modules`, of which some are open already.
+    #[must_use]
+    pub(crate) fn reading(self, modules: Arc<Modules>) -> Self {
+        Self { modules, ..self }
     }
 
     /// Has [`EventKind::Reached`] told, which is more events than all others together.
@@ -92,7 +99,7 @@ impl<'a> Run<'a> {
         let (before, mut phases) = (Usage::now(), Phases::begin());
         let span = info_span!("run", jobs = plan.jobs.len());
         let _entered = span.enter();
-        let modules = Modules::default();
+        let modules = &*self.modules;
         let threads =
             NonZero::new(plan.jobs.len()).map_or(NonZero::<usize>::MIN, |jobs| jobs.min(farm.threads));
         let admission = process::admit(plan, farm.worker_program.is_some())?;
@@ -107,7 +114,7 @@ impl<'a> Run<'a> {
             .as_deref()
             .map(|program| Workers::new(plan, program, &children, &farm.families, tells_stages));
         phases.end(Doing::Admission);
-        let cached = farm.lookup(&modules).map(|lookup| self.look_up(lookup, &mut teller));
+        let cached = farm.lookup(modules).map(|lookup| self.look_up(lookup, &mut teller));
         if cached.is_some() {
             phases.end(Doing::LookUp);
         }
@@ -134,7 +141,7 @@ impl<'a> Run<'a> {
             plan,
             canceller,
             tells_stages: self.tells_stages,
-            modules: &modules,
+            modules,
             admission: &admission,
             workers: workers.as_ref(),
             cached: cached.as_ref(),

@@ -43,6 +43,16 @@ impl Modules {
         &self.archives
     }
 
+    /// The module with the given id, for who reads little of it: its pages stay for the job that reads the rest.
+    ///
+    /// # Errors
+    /// As of [`Reading::open`].
+    pub(crate) fn glimpse(&self, id: &str) -> Result<Arc<Bitcode>, Arc<OpenError>> {
+        let module = self.get(id)?;
+        self.known.forget_beyond(MOST_IDLE, id);
+        Ok(module)
+    }
+
     /// What one job reads: nothing yet.
     pub fn reading(&self) -> Reading<'_> {
         Reading { modules: self, read: Vec::new() }

@@ -274,16 +274,19 @@ impl llvm_build::LinkCompiler for Compiler<'_> {
         let places = self.directory.places().iter().cloned();
         keep_in_memory(&mut plan, &mut asked, Spool::new(farm.memory_for_objects(), places), &self.hooks);
         (self.listen)(&LinkEvent::Planned(&plan, &sources))?;
-        // Jobs map what they read themselves, and of modules lld only needs the names of symbols from now on.
+        let modules = sources.modules().clone();
         drop(sources);
+        // Jobs read by way of these. Of its own mappings lld only needs the names of symbols from now on.
         release_read_mappings();
         self.phases.end(Doing::Planning);
         let mut failure = None;
-        let report = farm.run_with(&plan, |event| match (self.listen)(&LinkEvent::Event(event)) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failure.get_or_insert(error);
-                ControlFlow::Break(())
+        let report = farm.prepare(&plan).reading(modules).execute(|event| {
+            match (self.listen)(&LinkEvent::Event(event)) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failure.get_or_insert(error);
+                    ControlFlow::Break(())
+                }
             }
         });
         let mut report = report.map_err(|error| error.to_string())?;

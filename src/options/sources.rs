@@ -8,7 +8,7 @@ use std::sync::Arc;
 use path_clean::clean;
 use serde::Serialize;
 
-use llvm_build::{Bitcode, MissingFile, ModuleFacts, ModuleRecord, option_groups};
+use llvm_build::{MissingFile, ModuleFacts, ModuleRecord, option_groups};
 
 use super::affected::collect;
 use super::commands::Commands;
@@ -17,7 +17,7 @@ use super::source::compile_commands::Wanted;
 use super::source::{self, CompileCommands, Kept, RanIn, SourceError};
 use super::{FileOptions, Frame, LinkLine, MissingInput, Unusable, UnusableOptions};
 use crate::config::{MissingOptions, Rule, SourceName};
-use crate::input::{Archives, Location, Modules};
+use crate::input::{Location, Modules};
 
 /// Where the options of one module come from, for people and scripts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -84,8 +84,7 @@ pub struct Sources {
     input_policy: MissingOptions,
     missing_inputs: Vec<MissingInput>,
     unusable: Vec<UnusableOptions>,
-    modules: Modules,
-    archives: Archives,
+    modules: Arc<Modules>,
     commands: Commands,
     /// The working directory; a command of this directory is not elsewhere.
     here: PathBuf,
@@ -122,8 +121,7 @@ impl Sources {
             input_policy: MissingOptions::Warn,
             missing_inputs: Vec::new(),
             unusable: Vec::new(),
-            modules: Modules::default(),
-            archives: Archives::default(),
+            modules: Arc::default(),
             commands: Commands::default(),
             here: std::env::current_dir().unwrap_or_default(),
             directories: HashMap::new(),
@@ -195,7 +193,7 @@ impl Sources {
     }
 
     fn named<'a>(&self, module: &'a str) -> Named<'a> {
-        let object = self.archives.object_path(module);
+        let object = self.modules.archives().object_path(module);
         let member = match Location::of(module) {
             Location::Member { name, .. } if object.is_none() => Some(name),
             _ => None,
@@ -286,11 +284,16 @@ impl Sources {
         };
         provenance.is_own = known;
         // A module that cannot be read fails by itself, for a better reason.
-        if is_missing && !known && self.modules.reading().open(module).is_ok() {
+        if is_missing && !known && self.modules.glimpse(module).is_ok() {
             self.missing.push(module.to_owned());
         }
         let (options, mut provenance) = self.apply_rules(&named.rule_path, options, provenance);
         Ok((self.frame.around(options, &mut provenance), provenance))
+    }
+
+    /// The modules that were asked about, open.
+    pub(crate) fn modules(&self) -> &Arc<Modules> {
+        &self.modules
     }
 
     /// What is done about modules that no source knows.
@@ -528,13 +531,12 @@ impl Asked<'_> {
     }
 
     fn facts(&self) -> Option<ModuleFacts> {
-        Some(self.modules.reading().open(self.named.module).ok()?.facts().clone())
+        Some(self.modules.glimpse(self.named.module).ok()?.facts().clone())
     }
 
     /// Whether the module may have a command line in it.
     fn may_have_command(&self) -> bool {
-        let mut reading = self.modules.reading();
-        reading.open(self.named.module).is_ok_and(Bitcode::may_have_command)
+        self.modules.glimpse(self.named.module).is_ok_and(|module| module.may_have_command())
     }
 
     /// What the module says of how it was made. Nothing of one that cannot be opened, because its job says why.

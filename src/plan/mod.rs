@@ -129,8 +129,11 @@ impl Plan {
     ///
     /// # Errors
     /// Two jobs have the same output, or a job's output is one of the modules or has one in it.
-    pub fn new(mut jobs: Vec<Job>) -> Result<Self, PlanError> {
-        let archives = Archives::default();
+    pub fn new(jobs: Vec<Job>) -> Result<Self, PlanError> {
+        Self::checked(jobs, &Archives::default())
+    }
+
+    fn checked(mut jobs: Vec<Job>, archives: &Archives) -> Result<Self, PlanError> {
         let mut writers: HashMap<PathBuf, String> = HashMap::with_capacity(jobs.len());
         for job in &jobs {
             if let Some(first) = writers.insert(job.output.clean(), job.module.clone()) {
@@ -142,7 +145,7 @@ impl Plan {
             }
         }
         for job in &mut jobs {
-            for file in files_of(&job.module, &archives) {
+            for file in files_of(&job.module, archives) {
                 if let Some(writer) = writers.get(&file.clean()) {
                     return Err(PlanError::OutputCollision {
                         first: format!("the module {}", job.module),
@@ -182,7 +185,8 @@ impl Plan {
         resolver: &mut Resolver,
     ) -> Result<Self, PlanError> {
         let _span = info_span!("plan", modules = files.len()).entered();
-        let archives = Archives::default();
+        let modules = sources.modules().clone();
+        let archives = modules.archives();
         let (mut jobs, mut native) = (Vec::with_capacity(files.len()), Vec::new());
         for ModuleFiles { module, index, output } in files.iter().cloned() {
             let Glance { size, is_native } = archives.glance(&module);
@@ -197,7 +201,7 @@ impl Plan {
             jobs.push(Job { module, index, output, command, size, in_memory: None });
         }
         sources.check()?;
-        Ok(Self { native, ..Self::new(jobs)? })
+        Ok(Self { native, ..Self::checked(jobs, archives)? })
     }
 
     /// A plan of the jobs that lld distributes, each compiled with the options that `sources` have for its
@@ -221,7 +225,7 @@ impl Plan {
             jobs.push(Job::new(module, index, output, command));
         }
         sources.check()?;
-        Self::new(jobs)
+        Self::checked(jobs, sources.modules().archives())
     }
 
     /// How many different sets of codegen options the jobs have.

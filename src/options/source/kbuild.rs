@@ -37,7 +37,11 @@ pub fn parse(text: &[u8], object: &Path, found_in: &str) -> Option<Kept> {
         found_in: found_in.to_owned(),
     };
     // The kernel gives this text to a shell as it is.
-    if let Some((target, flags)) = variable(text, &["saved_c_flags_"]) {
+    const SAVED_FLAGS: &str = "saved_c_flags_";
+    // It would stand behind all names of headers, and most kernels have none.
+    if text.contains_str(SAVED_FLAGS)
+        && let Some((target, flags)) = variable(text, &[SAVED_FLAGS])
+    {
         return Some(kept(&target, "clang".to_owned(), shell::words(&flags)));
     }
     let (target, command) = variable(text, &["savedcmd_", "cmd_"])?;
