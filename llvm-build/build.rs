@@ -18,6 +18,7 @@ use std::{env, fs};
 const SOURCES: &[&str] = &[
     "cpp/assembly.cpp",
     "cpp/bitcode.cpp",
+    "cpp/bitstream.cpp",
     "cpp/cache_pruning.cpp",
     "cpp/clang_action.cpp",
     "cpp/command_line.cpp",
@@ -27,7 +28,7 @@ const SOURCES: &[&str] = &[
     "cpp/driver.cpp",
     "cpp/flags.cpp",
     "cpp/heap.cpp",
-    "cpp/index_meaning.cpp",
+    "cpp/index_walks.cpp",
     "cpp/codegen_words.cpp",
     "cpp/link_options.cpp",
     "cpp/lld.cpp",

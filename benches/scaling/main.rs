@@ -3,11 +3,12 @@
 //! `cargo bench --bench scaling` measures RocksDB here, at `-j1`, `-j2` and so on up to the cores of this machine, and
 //! replays the jobs of a kernel on 8 to 256 cores. A replay asks the farm's own schedule which job starts next; only
 //! the clock is not real, and what cores do to each other (caches, locks, clock rates) is not in it. `-- --help` tells
-//! what else there is. `THINFARM` names another binary to measure.
+//! what else there is: `-- phases` compares the phases of links with `ld.lld`'s. `THINFARM` names another binary to measure.
 //!
 //! `kernel.costs` was made by `thinfarm backend --profile FILE` on the tree that `make test-kernel PARTS="x86 dist"`
 //! leaves, and `cargo bench --bench scaling -- record FILE`.
 
+mod phases;
 mod real;
 mod recorded;
 mod replay;
@@ -52,6 +53,8 @@ enum What {
         #[arg(long, value_name = "PROFILE")]
         earlier: Option<PathBuf>,
     },
+    /// Compare every phase of links by ld.thinfarm and by ld.lld, and compute their time on many cores.
+    Phases(phases::Arguments),
     /// Print what a replay needs of PROFILE.
     Record { profile: PathBuf },
 }
@@ -78,6 +81,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             let jobs = profile.as_deref().map_or_else(kernel, read)?;
             json!({ "replay": replay::replay(&jobs, earlier.as_deref())? })
         }
+        Some(What::Phases(arguments)) => json!({ "phases": phases::measure(arguments)? }),
         Some(What::Record { profile }) => {
             print!("{}", recorded::text(&read(profile)?));
             return Ok(());

@@ -51,7 +51,10 @@ const POLLY: &[&str] = &["Polly", "PollyISL"];
 
 /// Libraries in which functions of LLVM make room for ours (`REPLACEMENTS`), and how the functions' symbols begin.
 const REPLACED: &[(&str, &[&str])] = &[
-    ("LLVMBitstreamReader", &["_ZN4llvm15BitstreamCursor10readRecord"]),
+    (
+        "LLVMBitstreamReader",
+        &["_ZN4llvm15BitstreamCursor10readRecord", "_ZN4llvm15BitstreamCursor10skipRecord"],
+    ),
     // Of the registry everything, so that a function that a later LLVM adds is missed.
     (
         "LLVMCore",

@@ -16,8 +16,9 @@ const CALLED: &[(&str, &str)] = &[
     ("_ZN4llvm3lto3LTO3run", "thinfarm_lto_run"),
 ];
 
-/// How the names of lld's own functions begin that make room for ours: we are told so which inputs it takes.
-const REPLACED: &[&str] = &["_ZN3lld3elf13createObjFile", "_ZN3lld3elf9parseFileE"];
+/// How the names of lld's own functions begin that make room for ours: we are told so which inputs it takes, and when.
+const REPLACED: &[&str] =
+    &["_ZN3lld3elf13createObjFile", "_ZN3lld3elf9parseFileE", "_ZN3lld3elf10parseFilesE"];
 
 pub fn link(llvm: &LlvmConfig) {
     let libraries = llvm.directory("--libdir");

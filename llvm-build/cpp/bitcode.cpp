@@ -13,10 +13,6 @@ using namespace llvm;
 
 namespace thinfarm {
 
-static StringRef contents(rust::Slice<const uint8_t> Bytes) {
-  return {reinterpret_cast<const char *>(Bytes.data()), Bytes.size()};
-}
-
 static bool hasObjectMagic(StringRef Contents) {
   switch (identify_magic(Contents)) {
   case file_magic::elf_relocatable:
@@ -28,7 +24,7 @@ static bool hasObjectMagic(StringRef Contents) {
   }
 }
 
-bool has_object_magic(rust::Slice<const uint8_t> Bytes) { return hasObjectMagic(contents(Bytes)); }
+bool has_object_magic(rust::Slice<const uint8_t> Bytes) { return hasObjectMagic(ref(Bytes)); }
 
 // The section in which a FatLTO object carries its module; nothing in another native object.
 static Expected<std::optional<StringRef>> embeddedBitcode(StringRef Contents) {
@@ -49,9 +45,9 @@ static Expected<std::optional<StringRef>> embeddedBitcode(StringRef Contents) {
 bool is_native_object(rust::Slice<const uint8_t> Bytes) {
   bool Result = false;
   runGuarded([&] {
-    if (!hasObjectMagic(contents(Bytes)))
+    if (!hasObjectMagic(ref(Bytes)))
       return;
-    Expected<std::optional<StringRef>> Bitcode = embeddedBitcode(contents(Bytes));
+    Expected<std::optional<StringRef>> Bitcode = embeddedBitcode(ref(Bytes));
     if (Bitcode)
       Result = !*Bitcode;
     else
@@ -65,12 +61,12 @@ std::unique_ptr<BitcodeModule> open_bitcode(rust::Slice<const uint8_t> Bytes, ru
   std::unique_ptr<BitcodeModule> Result;
   GuardOutcome Guard = runGuarded([&] {
     std::optional<StringRef> Embedded;
-    if (hasObjectMagic(contents(Bytes)))
-      if (llvm::Error E = embeddedBitcode(contents(Bytes)).moveInto(Embedded)) {
+    if (hasObjectMagic(ref(Bytes)))
+      if (llvm::Error E = embeddedBitcode(ref(Bytes)).moveInto(Embedded)) {
         Error = text(toString(std::move(E)));
         return;
       }
-    Result = std::make_unique<BitcodeModule>(ref(Id).str(), Embedded.value_or(contents(Bytes)),
+    Result = std::make_unique<BitcodeModule>(ref(Id).str(), Embedded.value_or(ref(Bytes)),
                                              Embedded.has_value());
     Expected<std::vector<llvm::BitcodeModule>> Modules = getBitcodeModuleList(Result->Buffer);
     if (!Modules) {
@@ -119,7 +115,7 @@ ModuleFacts BitcodeModule::facts() const {
 bool is_module(rust::Slice<const uint8_t> Bytes) {
   bool Result = false;
   runGuarded([&] {
-    Result = Bytes.size() > 0 && !orEmpty(getBitcodeTargetTriple({contents(Bytes), ""})).empty();
+    Result = Bytes.size() > 0 && !orEmpty(getBitcodeTargetTriple({ref(Bytes), ""})).empty();
   });
   return Result;
 }
@@ -131,7 +127,7 @@ std::unique_ptr<SummaryIndex> read_index(rust::Slice<const uint8_t> Bytes, rust:
     return Result;
   GuardOutcome Guard = runGuarded([&] {
     if (llvm::Error E =
-            getModuleSummaryIndex({contents(Bytes), ref(Id)}).moveInto(Result->Index))
+            getModuleSummaryIndex({ref(Bytes), ref(Id)}).moveInto(Result->Index))
       Error = text(toString(std::move(E)));
     else
       takeIdsFromIndex(*Result->Index);

@@ -36,6 +36,7 @@ struct ModuleFacts;
 struct ModuleRecord;
 enum class Severity : uint8_t;
 struct StageTimes;
+struct WordShape;
 
 // A bitcode file's ThinLTO module. It borrows the file's bytes and, once opened, is only read, so
 // any number of threads may use it at once.
@@ -45,6 +46,7 @@ public:
       : Id(std::move(Id)), Buffer(Bitcode, this->Id), Embedded(Embedded) {}
 
   ModuleFacts facts() const;
+  bool may_have_command() const;
   ModuleRecord record(rust::String &Error) const;
   rust::Vec<rust::String> assembly(rust::String &Error) const;
   rust::Slice<const uint8_t> bytes() const {
@@ -92,6 +94,7 @@ Cc1Outcome parse_cc1(rust::Slice<const rust::String> Args);
 BackendFlags backend_flags(rust::Slice<const rust::String> Args, rust::Str Program,
                            rust::Str Directory, rust::Slice<const rust::String> Places);
 rust::Vec<ClangOption> clang_options();
+WordShape word_shape(rust::Str Word, bool IsCc1);
 BackendFlags option_groups(rust::Slice<const rust::String> Args);
 rust::Vec<rust::String> diagnostic_options(rust::Slice<const rust::String> Cc1);
 rust::Vec<rust::String> diagnostic_files(rust::Slice<const rust::String> Cc1);
@@ -104,6 +107,7 @@ bool is_module(rust::Slice<const uint8_t> Bytes);
 std::unique_ptr<SummaryIndex> read_index(rust::Slice<const uint8_t> Bytes,
                                          rust::Str Id, rust::String &Error);
 IndexMeaning index_meaning(rust::Slice<const uint8_t> Bytes, rust::Str ModuleId);
+Imports index_imports(rust::Slice<const uint8_t> Bytes, rust::Str ModuleId, rust::String &Error);
 std::unique_ptr<ImportMap> new_import_map();
 
 std::unique_ptr<BackendResult>

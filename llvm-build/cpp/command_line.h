@@ -8,6 +8,7 @@
 #include "llvm/Support/StringSaver.h"
 
 #include <memory>
+#include <optional>
 
 namespace thinfarm {
 
@@ -54,7 +55,7 @@ private:
 void resolveFiles(CommandLine &Line, llvm::StringRef Directory, BackendFlags &Flags);
 
 // The directory in which `Line` most likely ran: the first of `Places` that has the most of the files that it names.
-// Empty if none has any, and if nothing in `Line` depends on it.
-llvm::StringRef likelyDirectory(CommandLine &Line, llvm::ArrayRef<std::string> Places);
+// Empty if none has any; nothing, if nothing in `Line` depends on it.
+std::optional<llvm::StringRef> likelyDirectory(CommandLine &Line, llvm::ArrayRef<std::string> Places);
 
 } // namespace thinfarm

@@ -150,12 +150,37 @@ BackendFlags backend_flags(rust::Slice<const rust::String> Args, rust::Str Progr
   Result.splits_dwarf = dropFrontEnd(Line);
   std::vector<std::string> Known = strings(Places);
   StringRef RanIn = ref(Directory);
-  if (!Known.empty())
-    RanIn = likelyDirectory(Line, Known);
+  if (!Known.empty()) {
+    std::optional<StringRef> Likely = likelyDirectory(Line, Known);
+    Result.depends_on_places = Likely.has_value();
+    RanIn = Likely.value_or("");
+  }
   Result.directory = text(RanIn);
   resolveFiles(Line, RanIn, Result);
   Line.appendTo(Result);
   return Result;
+}
+
+WordShape word_shape(rust::Str Word, bool IsCc1) {
+  WordShape Shape{};
+  std::string Storage = ref(Word).str();
+  SmallVector<const char *, 4> Argv{Storage.c_str()};
+  const opt::Visibility Mask(IsCc1 ? options::CC1Option : options::ClangOption);
+  unsigned MissingIndex, MissingCount;
+  getDriverOptTable().ParseArgs(Argv, MissingIndex, MissingCount, Mask);
+  Shape.values = MissingCount;
+  Argv.append(MissingCount, "value");
+  opt::InputArgList Args = getDriverOptTable().ParseArgs(Argv, MissingIndex, MissingCount, Mask);
+  if (Args.size() != 1)
+    return Shape;
+  const Arg &A = **Args.begin();
+  const unsigned Kind = A.getOption().getKind();
+  Shape.takes_all =
+      Kind == opt::Option::RemainingArgsClass || Kind == opt::Option::RemainingArgsJoinedClass;
+  Shape.is_include_directory = A.getOption().matches(options::OPT_I);
+  Shape.is_front_ends =
+      isDropped(A) && !Shape.takes_all && !A.getOption().matches(options::OPT_split_dwarf_output);
+  return Shape;
 }
 
 BackendFlags option_groups(rust::Slice<const rust::String> Args) {

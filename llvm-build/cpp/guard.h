@@ -32,6 +32,9 @@ inline llvm::StringRef ref(const rust::String &Text) {
 inline std::string str(const rust::String &Text) {
   return {Text.data(), Text.size()};
 }
+inline llvm::StringRef ref(rust::Slice<const uint8_t> Bytes) {
+  return {reinterpret_cast<const char *>(Bytes.data()), Bytes.size()};
+}
 // What is not UTF-8 is replaced.
 inline rust::String text(llvm::StringRef Text) {
   return rust::String::lossy(Text.data(), Text.size());

@@ -45,6 +45,11 @@ static LinkCallbacks *Callbacks = nullptr;
 // calls `exit`.
 static std::string DirectoryInUse;
 
+void tellReached(LinkStep Step) {
+  if (Callbacks)
+    Callbacks->reached(Step);
+}
+
 // The option that asks for what is not in a native object.
 static StringRef onlyOwnBackends(const lto::Config &C) {
   if (!C.OptPipeline.empty())
@@ -158,6 +163,7 @@ public:
   }
 
   Error wait() override {
+    tellReached(LinkStep::Indexes);
     // The files that lld was asked for have LLVM's ids.
     if (Error E = ThinBackendProc::wait())
       return E;

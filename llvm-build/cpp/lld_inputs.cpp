@@ -3,7 +3,7 @@
 // lld makes an `InputFile` of every native object that it is given by `createObjFile`, also of those that it may not need
 // ("lazy": members of archives, what stands between --start-lib and --end-lib). It calls `parseFile` for a lazy one when a
 // symbol asks for it (lld/ELF/InputFiles.h). Both functions make room for those below in the copy of lld's library that
-// is linked here (build/lld.rs). lld's headers are not installed: what is declared of its types is their names.
+// is linked here (build/lld.rs), and so does `parseFiles`, with which lld begins to resolve symbols. lld's headers are not installed: what is declared of its types is their names.
 
 #include "lld_inputs.h"
 
@@ -12,6 +12,7 @@
 
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/LTO/LTO.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Object/ObjectFile.h"
@@ -47,12 +48,18 @@ private:
 CreatedFile createObjFile(Ctx &, MemoryBufferRef, StringRef Archive, bool Lazy);
 void parseFile(Ctx &, InputFile *);
 
+using InputFiles = SmallVector<std::unique_ptr<InputFile>, 0>;
+void parseFiles(Ctx &, const InputFiles &);
+
 namespace original {
 
 CreatedFile createObjFile(Ctx &, MemoryBufferRef, StringRef Archive, bool Lazy)
     asm("thinfarm_llvm_ZN3lld3elf13createObjFileERNS0_3CtxEN4llvm15MemoryBufferRefENS3_9StringRefEb");
 void parseFile(Ctx &, InputFile *)
     asm("thinfarm_llvm_ZN3lld3elf9parseFileERNS0_3CtxEPNS0_9InputFileE");
+void parseFiles(Ctx &, const InputFiles &)
+    asm("thinfarm_llvm_ZN3lld3elf10parseFilesERNS0_3CtxERKN4llvm11SmallVectorISt10unique_ptrINS0_9InputFileE"
+        "St14default_deleteIS6_EELj0EEE");
 
 } // namespace original
 
@@ -125,6 +132,7 @@ static_assert(std::is_same_v<decltype(&lto::LTO::run), Error (lto::LTO::*)(AddSt
 
 Error farmRun(lto::LTO *Lto, AddStreamFn AddStream, FileCache Cache) {
   RanLto = true;
+  tellReached(LinkStep::ThinLink);
   return Lto->run(std::move(AddStream), std::move(Cache));
 }
 
@@ -140,4 +148,9 @@ lld::elf::CreatedFile lld::elf::createObjFile(Ctx &Context, MemoryBufferRef Cont
 void lld::elf::parseFile(Ctx &Context, InputFile *File) {
   thinfarm::parsed(Context, File);
   original::parseFile(Context, File);
+}
+
+void lld::elf::parseFiles(Ctx &Context, const InputFiles &Files) {
+  thinfarm::tellReached(thinfarm::LinkStep::Resolution);
+  original::parseFiles(Context, Files);
 }

@@ -209,10 +209,10 @@ static bool relativeFiles(CommandLine &Line, SmallVectorImpl<StringRef> &Files) 
   return Matters;
 }
 
-StringRef likelyDirectory(CommandLine &Line, ArrayRef<std::string> Places) {
+std::optional<StringRef> likelyDirectory(CommandLine &Line, ArrayRef<std::string> Places) {
   SmallVector<StringRef, 8> Files;
   if (!relativeFiles(Line, Files))
-    return {};
+    return std::nullopt;
   StringRef Best;
   size_t Most = 0;
   for (const std::string &Place : Places) {

@@ -41,6 +41,9 @@ readRecord(llvm::BitstreamCursor *, unsigned AbbreviationId, llvm::SmallVectorIm
            llvm::StringRef *Blob)
     asm("thinfarm_llvm_ZN4llvm15BitstreamCursor10readRecordEjRNS_15SmallVectorImplImEEPNS_9StringRefE");
 
+llvm::Expected<unsigned> skipRecord(llvm::BitstreamCursor *, unsigned AbbreviationId)
+    asm("thinfarm_llvm_ZN4llvm15BitstreamCursor10skipRecordEj");
+
 std::pair<unsigned, const llvm::TargetRegisterClass *>
 getRegForInlineAsmConstraint(const llvm::TargetLowering *, const llvm::TargetRegisterInfo *,
                              llvm::StringRef Constraint, llvm::MVT)

@@ -1,4 +1,4 @@
-// Reading a record of bitcode, faster.
+// Reading a record of bitcode, or skipping one, faster.
 //
 // Every module that a job loads or imports from is read record by record, most of it numbers in pieces of six
 // bits; LLVM asks for each piece through two calls that may fail. The usual record is read here without:
@@ -20,6 +20,8 @@ using namespace llvm;
 
 static_assert(thinfarm::IsOriginal<decltype(thinfarm::original::readRecord),
                                    decltype(&BitstreamCursor::readRecord)>);
+static_assert(thinfarm::IsOriginal<decltype(thinfarm::original::skipRecord),
+                                   decltype(&BitstreamCursor::skipRecord)>);
 
 void thinfarm::linkReadRecord() {}
 
@@ -64,6 +66,11 @@ public:
       Value |= (Piece & (More - 1)) << Shift;
     }
     return Value;
+  }
+
+  void skip(uint64_t Width) {
+    Position += Width;
+    Bad |= Position >= End;
   }
 
   // A code or a count. What takes more than 32 bits is for LLVM to judge, and so are more pieces than hold as many, were
@@ -198,5 +205,74 @@ Expected<unsigned> BitstreamCursor::readRecord(unsigned AbbreviationId,
     return std::move(E);
   if (LLVM_UNLIKELY(thinfarm::BriefMetadata::Current.holds(getBitcodeBytes().data(), Position)))
     shorten(Code, MutableArrayRef(Values).drop_front(Before), Values);
+  return Code;
+}
+
+// --- Skipping
+
+static void skipArray(BitReader &Bits, const BitCodeAbbrevOp &Element) {
+  const uint64_t Count = Bits.number();
+  if (Bits.isBad() || !Bits.canHold(Count) || Element.isLiteral()) {
+    Bits.setBad();
+    return;
+  }
+  switch (Element.getEncoding()) {
+  case BitCodeAbbrevOp::Fixed:
+    Bits.skip(Count * Element.getEncodingData());
+    break;
+  case BitCodeAbbrevOp::Char6:
+    Bits.skip(Count * 6);
+    break;
+  case BitCodeAbbrevOp::VBR:
+    for (uint64_t I = 0; I != Count && !Bits.isBad(); ++I)
+      Bits.variable(Element.getEncodingData());
+    break;
+  default:
+    Bits.setBad();
+  }
+}
+
+static unsigned skipAbbreviated(BitReader &Bits, const BitCodeAbbrev &Abbreviation) {
+  const unsigned Count = Abbreviation.getNumOperandInfos();
+  const BitCodeAbbrevOp &CodeField = Abbreviation.getOperandInfo(0);
+  const unsigned Code = CodeField.isLiteral() ? CodeField.getLiteralValue() : readScalar(Bits, CodeField);
+  for (unsigned I = 1; I != Count && !Bits.isBad(); ++I) {
+    const BitCodeAbbrevOp &Field = Abbreviation.getOperandInfo(I);
+    if (Field.isLiteral())
+      continue;
+    if (Field.getEncoding() != BitCodeAbbrevOp::Array)
+      readScalar(Bits, Field);
+    else if (I + 2 == Count)
+      skipArray(Bits, Abbreviation.getOperandInfo(++I));
+    else
+      Bits.setBad();
+  }
+  return Code;
+}
+
+static unsigned skipUnabbreviated(BitReader &Bits) {
+  const unsigned Code = Bits.number();
+  const uint64_t Count = Bits.number();
+  if (!Bits.canHold(Count))
+    Bits.setBad();
+  for (uint64_t I = 0; I != Count && !Bits.isBad(); ++I)
+    Bits.variable(6);
+  return Code;
+}
+
+Expected<unsigned> BitstreamCursor::skipRecord(unsigned AbbreviationId) {
+  const unsigned Index = AbbreviationId - bitc::FIRST_APPLICATION_ABBREV;
+  BitReader Bits(getBitcodeBytes(), GetCurrentBitNo());
+  unsigned Code = 0;
+  if (AbbreviationId == bitc::UNABBREV_RECORD)
+    Code = skipUnabbreviated(Bits);
+  else if (Index < CurAbbrevs.size())
+    Code = skipAbbreviated(Bits, *CurAbbrevs[Index]);
+  else
+    Bits.setBad();
+  if (Bits.isBad())
+    return thinfarm::original::skipRecord(this, AbbreviationId);
+  if (Error E = JumpToBit(Bits.position()))
+    return std::move(E);
   return Code;
 }

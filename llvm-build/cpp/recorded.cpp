@@ -1,5 +1,6 @@
 // What a module remembers of how it was made: command lines, directory, source, target.
 
+#include "bitstream.h"
 #include "bridge.h"
 #include "guard.h"
 #include "llvm-build/src/bridge.rs.h"
@@ -7,7 +8,6 @@
 #include "read_record.h"
 
 #include "llvm/Bitcode/LLVMBitCodes.h"
-#include "llvm/Bitstream/BitstreamReader.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/DebugInfoMetadata.h"
 #include "llvm/IR/LLVMContext.h"
@@ -71,39 +71,113 @@ static void readFunctions(const Module &M, ModuleRecord &Record) {
   Record.size_level = !Any ? 0 : AllMin ? 2 : AllSmall ? 1 : 0;
 }
 
-// The block of the metadata of a module, before its functions. What cannot be read is for LLVM's reader to tell.
-static Expected<BlockOfBits> metadataOf(StringRef Bitcode) {
-  BitstreamBlockInfo Abbreviations;
-  BitstreamCursor Stream(Bitcode);
-  Stream.setBlockInfo(&Abbreviations);
-  while (!Stream.AtEndOfStream()) {
-    Expected<BitstreamEntry> Entry = Stream.advance();
-    if (!Entry)
-      return Entry.takeError();
-    if (Entry->Kind == BitstreamEntry::Record) {
-      if (Expected<unsigned> Code = Stream.skipRecord(Entry->ID); !Code)
-        return Code.takeError();
-    } else if (Entry->Kind != BitstreamEntry::SubBlock) {
-      break;
-    } else if (Entry->ID == bitc::METADATA_BLOCK_ID) {
-      unsigned Words = 0;
-      if (Error E = Stream.EnterSubBlock(Entry->ID, &Words))
-        return std::move(E);
-      const uint64_t Begin = Stream.GetCurrentBitNo();
-      return BlockOfBits{Stream.getBitcodeBytes().data(), Begin, Begin + uint64_t(Words) * 32};
-    } else if (Entry->ID == bitc::BLOCKINFO_BLOCK_ID) {
-      Expected<std::optional<BitstreamBlockInfo>> Info = Stream.ReadBlockInfoBlock();
-      if (!Info)
-        return Info.takeError();
-      if (!*Info)
-        break;
-      Abbreviations = std::move(**Info);
-    } else if (Error E = Entry->ID == bitc::MODULE_BLOCK_ID ? Stream.EnterSubBlock(Entry->ID)
-                                                            : Stream.SkipBlock()) {
-      return std::move(E);
-    }
+namespace {
+
+// Finds the block of the metadata of a module, before its functions.
+class MetadataFinder : public BitstreamWalk {
+public:
+  explicit MetadataFinder(StringRef Bitcode) : BitstreamWalk(Bitcode, "bitcode") {}
+
+  BlockOfBits Found;
+
+private:
+  bool enters(unsigned Block, unsigned Parent) override {
+    return (Block == bitc::MODULE_BLOCK_ID && Parent == Outside) ||
+           (Block == bitc::METADATA_BLOCK_ID && Parent == bitc::MODULE_BLOCK_ID);
   }
-  return BlockOfBits();
+  void begin(unsigned Block, uint64_t Words) override {
+    if (Block != bitc::METADATA_BLOCK_ID)
+      return;
+    const uint64_t Begin = stream().GetCurrentBitNo();
+    Found = {stream().getBitcodeBytes().data(), Begin, Begin + Words * 32};
+    stop();
+  }
+  bool reads(unsigned) const override { return false; }
+  Error record(unsigned, unsigned, ArrayRef<uint64_t>, StringRef) override {
+    return Error::success();
+  }
+};
+
+// Whether the metadata has a command line: nodes of one, or a compile unit with flags.
+//
+// LLVM writes strings and constants, then the nodes that are distinct, as compile units are, then all others, and names
+// last (`ValueEnumerator::organizeMetadata` and `ModuleBitcodeWriter::writeModuleMetadata`). So the others can be left
+// out where the block says where its index is, behind which only names follow. Were units among those, they would be
+// missing in the end.
+class CommandFinder : public BitstreamWalk {
+public:
+  explicit CommandFinder(StringRef Bitcode) : BitstreamWalk(Bitcode, "bitcode") {}
+
+  // To be asked after the walk.
+  bool mayHaveCommand() const { return Found || NamedUnits > Units; }
+
+private:
+  bool enters(unsigned Block, unsigned Parent) override {
+    return (Block == bitc::MODULE_BLOCK_ID && Parent == Outside) ||
+           (Block == bitc::METADATA_BLOCK_ID && Parent == bitc::MODULE_BLOCK_ID);
+  }
+  void end(unsigned Block) override {
+    if (Block == bitc::METADATA_BLOCK_ID)
+      stop();
+  }
+  bool reads(unsigned Block) const override { return Block == bitc::METADATA_BLOCK_ID; }
+  Error record(unsigned, unsigned Code, ArrayRef<uint64_t> Operands, StringRef) override {
+    constexpr unsigned FlagsOfUnit = 5;
+    switch (Code) {
+    case bitc::METADATA_INDEX_OFFSET:
+      if (Operands.size() == 2)
+        Index = stream().GetCurrentBitNo() + (Operands[0] | Operands[1] << 32);
+      break;
+    case bitc::METADATA_COMPILE_UNIT:
+      ++Units;
+      if (Operands.size() <= FlagsOfUnit || Operands[FlagsOfUnit] != 0)
+        find();
+      break;
+    case bitc::METADATA_NODE:
+      // Only onwards, whatever a damaged module says.
+      if (Index > stream().GetCurrentBitNo())
+        return jump(Index);
+      break;
+    case bitc::METADATA_NAME:
+      Name.assign(Operands.begin(), Operands.end());
+      if (Name == "llvm.commandline")
+        find();
+      break;
+    case bitc::METADATA_NAMED_NODE:
+      if (Name == "llvm.dbg.cu")
+        NamedUnits += Operands.size();
+      break;
+    default:
+      break;
+    }
+    return Error::success();
+  }
+  void find() {
+    Found = true;
+    stop();
+  }
+
+  bool Found = false;
+  size_t Units = 0, NamedUnits = 0;
+  std::string Name;
+  uint64_t Index = 0;
+};
+
+} // namespace
+
+bool BitcodeModule::may_have_command() const {
+  bool Result = true;
+  runGuarded([&] {
+    // Names of variables, which very old modules have elsewhere.
+    if (!Thin || Thin->getStrtab().empty() || Thin->getStrtab().contains("llvm.cmdline"))
+      return;
+    CommandFinder Finder(Thin->getBuffer());
+    if (Error E = Finder.walk())
+      consumeError(std::move(E));
+    else
+      Result = Finder.mayHaveCommand();
+  });
+  return Result;
 }
 
 ModuleRecord BitcodeModule::record(rust::String &Error) const {
@@ -114,12 +188,12 @@ ModuleRecord BitcodeModule::record(rust::String &Error) const {
   // Out here, where it also ends after a crash.
   BriefMetadata Brief({});
   GuardOutcome Guard = runGuarded([&] {
-    Expected<BlockOfBits> Metadata = metadataOf(Thin->getBuffer());
-    if (!Metadata) {
-      Error = text(toString(Metadata.takeError()));
+    MetadataFinder Metadata(Thin->getBuffer());
+    if (llvm::Error E = Metadata.walk()) {
+      Error = text(toString(std::move(E)));
       return;
     }
-    BriefMetadata::Current = *Metadata;
+    BriefMetadata::Current = Metadata.Found;
     // As for an import: metadata is read where it is asked for only.
     Expected<std::unique_ptr<Module>> Loaded =
         llvm::BitcodeModule(*Thin).getLazyModule(*Context, /*ShouldLazyLoadMetadata=*/true,

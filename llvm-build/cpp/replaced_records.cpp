@@ -108,39 +108,51 @@ private:
     return E ? failed(std::move(E)) : true;
   }
 
-  // Whether there may be more records.
-  bool compare(unsigned Abbreviation) {
-    auto Read = [&](auto Call) {
-      BitstreamCursor Cursor = Stream;
-      ReadRecord Result;
-      // What was there before is to stay.
-      Result.Values.push_back(7);
-      GuardOutcome Guard = runGuarded([&] {
-        Expected<unsigned> Code = Call(Cursor, Result.Values, &Result.Blob);
-        if (Code)
-          Result.Code = *Code;
-        else
-          Result.Error = toString(Code.takeError());
-      });
-      if (!Guard.Error.empty())
-        Result.Error = Guard.Error;
-      if (Result.Error.empty())
-        Result.End = Cursor.GetCurrentBitNo();
+  // Calls a function on a copy of the stream.
+  ReadRecord outcome(function_ref<Expected<unsigned>(BitstreamCursor &, ReadRecord &)> Call) const {
+    BitstreamCursor Cursor = Stream;
+    ReadRecord Result;
+    // What was there before is to stay.
+    Result.Values.push_back(7);
+    GuardOutcome Guard = runGuarded([&] {
+      Expected<unsigned> Code = Call(Cursor, Result);
+      if (Code)
+        Result.Code = *Code;
       else
-        // Neither means anything after an error.
-        Result.Values.clear();
-      return Result;
-    };
-    ReadRecord Ours = Read([&](BitstreamCursor &Cursor, auto &Values, StringRef *Blob) {
-      return Cursor.readRecord(Abbreviation, Values, Blob);
+        Result.Error = toString(Code.takeError());
     });
-    ReadRecord Theirs = Read([&](BitstreamCursor &Cursor, auto &Values, StringRef *Blob) {
-      return original::readRecord(&Cursor, Abbreviation, Values, Blob);
-    });
+    if (!Guard.Error.empty())
+      Result.Error = Guard.Error;
+    if (Result.Error.empty())
+      Result.End = Cursor.GetCurrentBitNo();
+    else
+      // Neither means anything after an error.
+      Result.Values.clear();
+    return Result;
+  }
+
+  void compare(StringRef What, unsigned Abbreviation, const ReadRecord &Ours, const ReadRecord &Theirs) {
     Found.compare(Ours, Theirs,
-                  "the record of abbreviation " + Twine(Abbreviation) + " at bit " +
+                  What + Twine(" of abbreviation ") + Twine(Abbreviation) + " at bit " +
                       Twine(Stream.GetCurrentBitNo()) + ": \"" + Ours.Error + "\", LLVM: \"" +
                       Theirs.Error + "\"");
+  }
+
+  // Whether there may be more records.
+  bool compare(unsigned Abbreviation) {
+    compare("the record that is skipped,", Abbreviation, outcome([&](BitstreamCursor &Cursor, ReadRecord &) {
+              return Cursor.skipRecord(Abbreviation);
+            }),
+            outcome([&](BitstreamCursor &Cursor, ReadRecord &) {
+              return original::skipRecord(&Cursor, Abbreviation);
+            }));
+    ReadRecord Theirs = outcome([&](BitstreamCursor &Cursor, ReadRecord &Result) {
+      return original::readRecord(&Cursor, Abbreviation, Result.Values, &Result.Blob);
+    });
+    compare("the record", Abbreviation, outcome([&](BitstreamCursor &Cursor, ReadRecord &Result) {
+              return Cursor.readRecord(Abbreviation, Result.Values, &Result.Blob);
+            }),
+            Theirs);
     if (!Theirs.Error.empty())
       return false;
     Error E = Stream.JumpToBit(Theirs.End);

@@ -86,6 +86,11 @@ impl Bitcode {
         &self.facts
     }
 
+    /// Whether [`Bitcode::record`] is worth its while for a command line: if not, it has none. Builds nothing.
+    pub fn may_have_command(&self) -> bool {
+        self.raw().may_have_command()
+    }
+
     /// What the module remembers of how it was made. Costs about as much as importing from it.
     ///
     /// # Errors
@@ -177,6 +182,20 @@ pub fn index_meaning(bytes: &[u8], module_id: &str) -> Result<IndexMeaning, Open
     if meaning.error.is_empty() { Ok(meaning) } else { Err(OpenError::Format(meaning.error)) }
 }
 
+/// What [`Index::imports`] says of an index of these bytes. Much cheaper than [`Index::read`], since nothing is built.
+///
+/// # Errors
+/// The bytes are not bitcode.
+pub fn index_imports(bytes: &[u8], module_id: &str) -> Result<Imports, OpenError> {
+    if bytes.is_empty() {
+        return Ok(Imports::default());
+    }
+    crate::initialize();
+    let mut error = String::new();
+    let imports = ffi::index_imports(bytes, module_id, &mut error);
+    if error.is_empty() { Ok(imports) } else { Err(OpenError::Format(error)) }
+}
+
 /// The combined index of one module, as a thin link wrote it.
 pub struct Index {
     pub(crate) raw: UniquePtr<ffi::SummaryIndex>,
@@ -239,5 +258,82 @@ mod tests {
         OpenOptions::new().write(true).truncate(true).open(&object).unwrap();
         let error = bitcode.record().unwrap_err().to_string();
         assert!(error.contains("LLVM crashed"), "{error}");
+    }
+
+    /// The index files of a link with every kind of import: functions, what comes as a declaration, variables, aliases,
+    /// nothing at all, and a module that the link does not need.
+    #[test]
+    fn what_an_index_imports_is_the_same_without_building_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let sources = [
+            (
+                "main",
+                "int f(int), g(int), a(int); extern int v; int main(void) { return f(v) + g(2) + a(3); }",
+            ),
+            (
+                "f",
+                "int v = 3; static int s(int x) { return x * v; } int f(int x) { return s(x) + v; }\n\
+                 int a(int) __attribute__((alias(\"f\")));",
+            ),
+            ("g", "int f(int); int g(int x) { for (int i = 0; i < x; ++i) x += f(i) * f(x); return x; }"),
+            ("spare", "int spare(void) { return 1; }"),
+        ];
+        let run = |program: &str, args: &[&str]| {
+            let mut command = Command::new(crate::build_bindir().join(program));
+            assert!(command.args(args).current_dir(&directory).status().unwrap().success());
+        };
+        for (name, source) in sources {
+            std::fs::write(directory.path().join(format!("{name}.c")), source).unwrap();
+            run("clang", &["-O2", "-flto=thin", "-c", &format!("{name}.c")]);
+        }
+        let link = ["--thinlto-emit-index-files", "-r", "-o", "out.o", "main.o", "f.o", "g.o"];
+        let link = [&link[..], &["--start-lib", "spare.o", "--end-lib"]].concat();
+        let imported = |options: &[&str]| {
+            run("ld.lld", &[&link, options].concat());
+            let imports = sources.map(|(name, _)| {
+                let id = format!("{name}.o");
+                let bytes = std::fs::read(directory.path().join(format!("{name}.o.thinlto.bc"))).unwrap();
+                let built = Index::read(&bytes, "index").unwrap().imports(&id);
+                assert_eq!(built.skip, name == "spare");
+                assert_eq!(index_imports(&bytes, &id).unwrap(), built, "{name}");
+                built
+            });
+            (
+                imports.iter().map(|imports| imports.functions).sum::<u32>(),
+                imports.map(|imports| imports.sources),
+            )
+        };
+        let (functions, from) = imported(&[]);
+        let declared = ["-mllvm", "-import-declaration", "-mllvm", "-import-instr-limit=8"];
+        let (fewer, from_the_same) = imported(&declared);
+        assert!(0 < fewer && fewer < functions && from_the_same == from, "{fewer} of {functions}");
+        assert!(index_imports(b"", "main.o").unwrap().sources.is_empty());
+        assert!(matches!(index_imports(b"no bitcode", "main.o"), Err(OpenError::Format(_))));
+    }
+
+    #[test]
+    fn only_a_module_that_has_a_command_line_may_have_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let source = directory.path().join("m.c");
+        std::fs::write(&source, "struct s { int a[9]; }; int f(struct s *s) { return s->a[1]; }\n").unwrap();
+        let modules = |flags: &[&str]| {
+            let object = directory.path().join("m.o");
+            let mut clang = Command::new(crate::build_bindir().join("clang"));
+            clang.args(["-flto=thin", "-O2", "-c"]).args(flags).arg(&source).arg("-o").arg(&object);
+            assert!(clang.status().unwrap().success());
+            let module =
+                Bitcode::open(Mapped::from(std::fs::read(&object).unwrap().into_boxed_slice()), "m.o")
+                    .unwrap();
+            let record = module.record().unwrap();
+            let has = [&record.command_lines, &record.embedded_cc1, &record.debug_flags];
+            (module.may_have_command(), has.iter().any(|texts| !texts.is_empty()))
+        };
+        assert_eq!(modules(&[]), (false, false));
+        assert_eq!(modules(&["-frecord-command-line"]), (true, true));
+        assert_eq!(modules(&["-Xclang", "-fembed-bitcode=marker"]), (true, true));
+        assert_eq!(modules(&["-g", "-grecord-command-line"]), (true, true));
+        // So much metadata has an index.
+        assert_eq!(modules(&["-g"]), (false, false));
+        assert_eq!(modules(&["-g", "-frecord-command-line"]), (true, true));
     }
 }

@@ -249,10 +249,26 @@ pub(crate) mod ffi {
         splits_dwarf: bool,
         /// The directory whose files the flags name, empty for that of this process.
         directory: String,
+        /// The flags or the directory depend on where the command may have run.
+        depends_on_places: bool,
         /// Files that a backend would read and that are not there; their options were dropped.
         missing: Vec<MissingFile>,
         /// A response file cannot be read; empty if all can.
         error: String,
+    }
+
+    /// What a word of a command line is, where no option before it takes it as a value.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct WordShape {
+        /// How many of the words after it are its values.
+        values: u32,
+        /// All of them are.
+        takes_all: bool,
+        /// It names a directory in which headers are looked for, here or in the word after it: `-I`.
+        is_include_directory: bool,
+        /// It is of the front end alone: with or without it and its values, the rest of the command line says the
+        /// same to a backend.
+        is_front_ends: bool,
     }
 
     /// A file that an option names and that is not there.
@@ -321,8 +337,8 @@ pub(crate) mod ffi {
         code_model: String,
     }
 
-    /// A function or variable count and the modules an index imports from.
-    #[derive(Clone, Debug, Default)]
+    /// What an index imports.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct Imports {
         /// Module ids to import from, each once, sorted.
         sources: Vec<String>,
@@ -470,6 +486,18 @@ pub(crate) mod ffi {
         failure: String,
     }
 
+    /// What lld does before it asks for objects.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum LinkStep {
+        /// Reads its inputs' symbols, decides which definition each symbol has, and gives LLVM the modules that it
+        /// takes. What came before is its command line and the opening of files.
+        Resolution,
+        /// LLVM's analysis of all modules together.
+        ThinLink,
+        /// An index for each module.
+        Indexes,
+    }
+
     /// One backend job of a link.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct LinkJob {
@@ -515,6 +543,8 @@ pub(crate) mod ffi {
         /// Who compiles the modules of a link.
         type LinkCallbacks<'a>;
 
+        /// lld begins with `step`.
+        fn reached(self: &mut LinkCallbacks<'_>, step: LinkStep);
         /// The thin link begins.
         fn begin(self: &mut LinkCallbacks<'_>, config: &LinkConfig) -> LinkBeginning;
         /// Makes the objects; returns why there are not all of them, or nothing.
@@ -582,6 +612,8 @@ pub(crate) mod ffi {
         /// See [`crate::backend_flags`]; with `places`, the directory is one of them, and not known.
         fn backend_flags(args: &[String], program: &str, directory: &str, places: &[String]) -> BackendFlags;
         fn clang_options() -> Vec<ClangOption>;
+        /// See [`crate::word_shape`].
+        fn word_shape(word: &str, is_cc1: bool) -> WordShape;
         fn option_groups(args: &[String]) -> BackendFlags;
         /// Everything that a cc1 command line says about diagnostics, option by option.
         fn diagnostic_options(cc1: &[String]) -> Vec<String>;
@@ -590,6 +622,8 @@ pub(crate) mod ffi {
 
         fn open_bitcode(bytes: &[u8], id: &str, error: &mut String) -> UniquePtr<BitcodeModule>;
         fn facts(self: &BitcodeModule) -> ModuleFacts;
+        /// Whether a record of it may have a command line.
+        fn may_have_command(self: &BitcodeModule) -> bool;
         fn record(self: &BitcodeModule, error: &mut String) -> ModuleRecord;
         /// Inline assembly with a directive that may read a file.
         fn assembly(self: &BitcodeModule, error: &mut String) -> Vec<String>;
@@ -604,6 +638,8 @@ pub(crate) mod ffi {
         fn imports(self: &SummaryIndex, module_id: &str) -> Imports;
         /// What an index says to the module `module_id`.
         fn index_meaning(bytes: &[u8], module_id: &str) -> IndexMeaning;
+        /// What compiling the module `module_id` with an index imports, without building the index.
+        fn index_imports(bytes: &[u8], module_id: &str, error: &mut String) -> Imports;
 
         fn new_import_map() -> UniquePtr<ImportMap>;
         fn add(self: Pin<&mut ImportMap>, module: &BitcodeModule);

@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::ffi;
-use crate::bridge::ffi::{ClangOption, CodegenOptions, JobFiles, MissingFile};
+use crate::bridge::ffi::{ClangOption, CodegenOptions, JobFiles, MissingFile, WordShape};
 
 /// A cc1 command line: what clang's driver hands to its compiler proper.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -156,6 +156,8 @@ pub struct BackendFlags {
     pub splits_dwarf: bool,
     /// Where the command ran or most likely ran, if that matters and is not the working directory.
     pub directory: Option<String>,
+    /// Something depends on which of several places the command ran in.
+    pub depends_on_places: bool,
     /// Files that a backend would read and that are not there. Their options are not among those left.
     pub missing: Vec<MissingFile>,
 }
@@ -197,6 +199,13 @@ pub fn backend_flags(
     grouped(ffi::backend_flags(args, program, directory, places))
 }
 
+/// What `word` is in a command line of clang's driver, or of cc1, if no option before it takes it as a value. A response
+/// file is not opened.
+pub fn word_shape(word: &str, is_cc1: bool) -> WordShape {
+    crate::initialize();
+    ffi::word_shape(word, is_cc1)
+}
+
 /// All options of clang and cc1 that have one value, in the order of clang's table: what a test walks that is to
 /// find every one of a kind.
 pub fn clang_options() -> Vec<ClangOption> {
@@ -210,7 +219,8 @@ pub fn option_groups(args: &[String]) -> Vec<Vec<String>> {
 }
 
 fn grouped(flags: ffi::BackendFlags) -> Result<BackendFlags, CommandError> {
-    let ffi::BackendFlags { flags, starts, splits_dwarf, directory, missing, error } = flags;
+    let ffi::BackendFlags { flags, starts, splits_dwarf, directory, depends_on_places, missing, error } =
+        flags;
     if !error.is_empty() {
         return Err(CommandError::Unsupported(error));
     }
@@ -219,6 +229,7 @@ fn grouped(flags: ffi::BackendFlags) -> Result<BackendFlags, CommandError> {
         options: ranges.map(|range| flags[range].to_vec()).collect(),
         splits_dwarf,
         directory: (!directory.is_empty()).then_some(directory),
+        depends_on_places,
         missing,
     })
 }
@@ -385,6 +396,35 @@ mod tests {
         // Nothing depends on it, or nothing is known of it.
         assert_eq!(taken("-O2 -c c.c").directory, None);
         assert_eq!(taken("-O2 -Ix").directory, None);
+    }
+
+    #[test]
+    fn a_word_says_how_many_words_are_its_values() {
+        let shape = |word: &str| word_shape(word, false);
+        let told = |values, is_front_ends| WordShape { values, is_front_ends, ..WordShape::default() };
+        for word in ["-DA=-o", "a.c", "-", "-MD", "-Wp,-MMD,d", "-c", "-flto=thin", "-v"] {
+            assert_eq!(shape(word), told(0, true), "{word}");
+        }
+        for word in ["-D", "-o", "-x", "-include", "-MF"] {
+            assert_eq!(shape(word), told(1, true), "{word}");
+        }
+        for word in ["-O2", "-fno-such-flag", "-fsanitize=cfi", "-iquotei", "@f", ""] {
+            assert_eq!(shape(word), told(0, word == "@f"), "{word}");
+        }
+        for word in ["-mllvm", "-Xclang", "-isystem", "-target"] {
+            assert_eq!(shape(word), told(1, false), "{word}");
+        }
+        for (word, values) in [("-Ii", 0), ("-I", 1)] {
+            assert_eq!(
+                shape(word),
+                WordShape { is_include_directory: true, ..told(values, false) },
+                "{word}"
+            );
+        }
+        assert_eq!(shape("--"), WordShape { takes_all: true, ..told(0, false) });
+        // Only cc1 has it; what it says about DWARF stays.
+        assert_eq!(word_shape("-split-dwarf-output", true), told(1, false));
+        assert_eq!(word_shape("-main-file-name", true), told(1, true));
     }
 
     #[test]

@@ -27,15 +27,18 @@ pub mod replaced;
 mod rescue;
 mod variants;
 
-pub use bitcode::{Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, index_meaning, is_native_object};
+pub use bitcode::{
+    Bitcode, Index, MAGIC_SIZE, OpenError, has_object_magic, index_imports, index_meaning, is_native_object,
+};
 pub use bridge::ffi::{
     ClangOption, CodegenOptions, CodegenWord, Imports, IndexMeaning, JobFiles, LinkConfig, LinkJob,
-    LinkMessage, LinkObject, MissingFile, ModuleFacts, ModuleRecord, Severity, Stage, StageTime, StageTimes,
+    LinkMessage, LinkObject, LinkStep, MissingFile, ModuleFacts, ModuleRecord, Severity, Stage, StageTime,
+    StageTimes, WordShape,
 };
 pub use cache_pruning::{CachePolicyError, CachePruningPolicy, prune_cache};
 pub use command::{
     BackendFlags, Cc1, CommandError, Driven, Driver, Parsed, RanIn, backend_flags, clang_options, drive,
-    option_groups, parse_cc1,
+    option_groups, parse_cc1, word_shape,
 };
 pub use compile::{
     Compiled, Failure, Settings as BackendSettings, StageListener, compile_with_clang_action,

@@ -9,11 +9,15 @@ use std::{fmt, mem};
 use cxx::SharedPtr;
 
 use crate::bridge::ffi::{
-    self, Argument, CodegenWord, LinkBeginning, LinkConfig, LinkJob, LinkMessage, LinkObject,
+    self, Argument, CodegenWord, LinkBeginning, LinkConfig, LinkJob, LinkMessage, LinkObject, LinkStep,
 };
 
 /// Makes the native objects of a ThinLTO link, in place of LLVM's own backends.
 pub trait LinkCompiler {
+    /// lld begins with `step`. All links tell of the first, those with bitcode of the others, too, unless LLVM's own
+    /// backends do the work.
+    fn reached(&mut self, step: LinkStep);
+
     /// The thin link is about to begin. Returns a directory that is removed should the process end early, or `None` if
     /// LLVM's own backends are to do the work.
     ///
@@ -74,6 +78,10 @@ impl fmt::Debug for LinkCallbacks<'_> {
 }
 
 impl LinkCallbacks<'_> {
+    pub(crate) fn reached(&mut self, step: LinkStep) {
+        self.0.reached(step);
+    }
+
     pub(crate) fn begin(&mut self, config: &LinkConfig) -> LinkBeginning {
         match as_error(|| self.0.begin(config)) {
             Ok(Some(directory)) => {
@@ -175,6 +183,8 @@ mod tests {
     struct Panicking;
 
     impl LinkCompiler for Panicking {
+        fn reached(&mut self, _: LinkStep) {}
+
         fn begin(&mut self, _: &LinkConfig) -> Result<Option<PathBuf>, String> {
             panic!("in the middle of lld")
         }

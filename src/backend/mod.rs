@@ -11,7 +11,7 @@ use blake3::Hash;
 use llvm_build::{
     BackendSettings, Bitcode, Compiled, Failure, Imports, Index, JobFiles, JobThread, LinkMessage, OpenError,
     Severity, Stage, StageListener, StageTime, StageTimes, ThreadPeak, compile_with_clang_action,
-    compile_with_thin_backend,
+    compile_with_thin_backend, index_imports,
 };
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -438,8 +438,8 @@ pub fn instructions(job: &Job) -> Option<u64> {
     if let Some(counted) = job.in_memory.as_ref().and_then(|place| place.instructions) {
         return Some(counted);
     }
-    let index = read_index(job).ok()?;
-    (!index.is_empty()).then(|| index.imports(&job.module).instructions)
+    let index = job.read_index().ok().filter(|index| !index.is_empty())?;
+    index_imports(&index, &job.module).ok().map(|imports| imports.instructions)
 }
 
 fn read_index(job: &Job) -> Result<Index, JobError> {

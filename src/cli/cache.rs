@@ -84,10 +84,7 @@ impl Cache {
             Action::Clear(clear) => clear.run(),
             Action::Verify(verify) => verify.run(),
         };
-        done.unwrap_or_else(|error| {
-            print::error(&error);
-            ExitCode::FAILURE
-        })
+        done.unwrap_or_else(|error| print::failure(&error))
     }
 }
 

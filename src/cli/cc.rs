@@ -41,8 +41,7 @@ impl Cc {
         let mut args = Vec::with_capacity(self.args.len());
         for argument in &self.args {
             let Some(argument) = argument.to_str() else {
-                print::error(&format!("the argument {} is not UTF-8", argument.display()));
-                return ExitCode::FAILURE;
+                return print::failure(&format!("the argument {} is not UTF-8", argument.display()));
             };
             args.push(argument.to_owned());
         }
@@ -57,8 +56,7 @@ impl Cc {
                 return ExitCode::SUCCESS;
             }
             Err(error @ CommandError::Unsupported(_)) => {
-                print::error(&error);
-                return ExitCode::FAILURE;
+                return print::failure(&error);
             }
         };
         print::tell(warnings);
@@ -73,17 +71,13 @@ fn run_one(command: CompileCommand) -> ExitCode {
     let plan = match Plan::new(vec![job]) {
         Ok(plan) => plan,
         Err(error) => {
-            print::error(&error);
-            return ExitCode::FAILURE;
+            return print::failure(&error);
         }
     };
     let mut progress = Progress::silent();
     let cache = match cache_args::of_environment() {
         Ok(cache) => cache,
-        Err(reason) => {
-            print::error(&reason);
-            return ExitCode::FAILURE;
-        }
+        Err(reason) => return print::failure(&reason),
     };
     let farm = Farm::default().threads(NonZero::<usize>::MIN).cache(cache);
     let report = match farm.run_with(&plan, |event| {
@@ -96,8 +90,7 @@ fn run_one(command: CompileCommand) -> ExitCode {
             return ExitCode::FAILURE;
         }
         Err(error) => {
-            print::error(&error);
-            return ExitCode::FAILURE;
+            return print::failure(&error);
         }
     };
     cache_args::finish(farm.cache_in_use());

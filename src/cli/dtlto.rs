@@ -13,6 +13,7 @@ use super::telling::plan_error;
 use super::{print, signals, telling};
 use crate::options::{Frame, Resolver, SourceName, Sources};
 use crate::plan::{CommonArgs, Distribution, Plan};
+use crate::report::{Doing, Phases};
 use crate::toolchain::Tool;
 
 /// Compile the modules that lld hands to its distributor (DTLTO).
@@ -59,18 +60,12 @@ const LINKER: &str = "lld, its defaults";
 
 impl Dtlto {
     pub(super) fn run(&self) -> ExitCode {
-        match self.compile() {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
-            Err(reason) => {
-                print::error(&reason);
-                ExitCode::FAILURE
-            }
-        }
+        print::status(self.compile())
     }
 
     /// Whether everything asked for was made.
     fn compile(&self) -> Result<bool, String> {
+        let mut phases = Phases::begin_with_process();
         self.run.log.start();
         let distribution = Distribution::read(&self.description).map_err(|error| error.to_string())?;
         if self.run.verbose {
@@ -80,7 +75,9 @@ impl Dtlto {
             }
         }
         let farm = self.run.farm_of_linker().cache(self.run.cache.open(&self.sources)?);
+        phases.end(Doing::StartUp);
         let plan = self.plan(distribution)?;
+        phases.end(Doing::Planning);
         let clang = self.run.clang()?;
         let watched = farm.clone();
         signals::watch(move || watched.abandon());
@@ -91,7 +88,8 @@ impl Dtlto {
             ControlFlow::Continue(())
         });
         progress.finish();
-        let report = report.map_err(|error| error.to_string())?;
+        let mut report = report.map_err(|error| error.to_string())?;
+        report.preceded_by(&mut phases);
 
         self.run.tell_details(&report, &farm);
         if self.run.verbose || !report.is_success() {

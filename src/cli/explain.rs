@@ -76,10 +76,7 @@ impl Explain {
         super::log::start_of_environment();
         match self.explanations().and_then(|modules| self.text(&modules)) {
             Ok(text) => print::answer(&text),
-            Err(reason) => {
-                print::error(&reason);
-                ExitCode::FAILURE
-            }
+            Err(reason) => print::failure(&reason),
         }
     }
 

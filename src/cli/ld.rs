@@ -19,7 +19,7 @@ use crate::link::{
 };
 use crate::options::{Settled, SourceName, Sources, Tally};
 use crate::plan::Plan;
-use crate::report::Report;
+use crate::report::{Phase, Phases, Report};
 use crate::verify::Clang;
 
 /// What this program is called when it is a linker.
@@ -117,16 +117,14 @@ pub(super) fn run_if_called() -> Option<ExitCode> {
         }
         match linker.link(&mut args) {
             Ok(linked) => exit_as_lld(i32::from(!linked)),
-            Err(reason) => {
-                print::error(&reason);
-                ExitCode::FAILURE
-            }
+            Err(reason) => print::failure(&reason),
         }
     })
 }
 
 impl Linker {
     fn link(&self, args: &mut Arguments) -> Result<bool, String> {
+        let phases = Phases::begin_with_process();
         self.run.log.start();
         let mut farm = self.run.farm_of_linker().cache(self.run.cache.open(&self.sources)?);
         let is_alone = link::are_scarce(available_cores().get() + THREADS_BESIDE);
@@ -155,14 +153,17 @@ impl Linker {
             progress: None,
             modules: 0,
             left_to_lld: self.off,
+            profiled: None,
         };
         let maker = Maker::of(args.output());
-        let mut compiler = Compiler::new(settings, args, |event| hearing.hear(event));
+        let mut compiler = Compiler::new(settings, args, |event| hearing.hear(event)).after(phases);
         if !is_alone {
             signals::watch(clear_up);
         }
         let linked = link::run(NAME, args, &mut compiler).map_err(|error| error.to_string())?;
+        let phases = compiler.phases().to_vec();
         drop(compiler);
+        hearing.add_to_profile(phases)?;
         if linked {
             hearing.linked(args, &maker);
         }
@@ -195,9 +196,18 @@ struct Hearing<'a> {
     /// How many modules the farm compiles.
     modules: usize,
     left_to_lld: bool,
+    /// What the profile tells of, if there is one.
+    profiled: Option<Report>,
 }
 
 impl Hearing<'_> {
+    /// The profile, which is there since the jobs have ended in case that lld ends the process, tells of all `phases`.
+    fn add_to_profile(&mut self, phases: Vec<Phase>) -> Result<(), String> {
+        let Some(mut report) = self.profiled.take() else { return Ok(()) };
+        report.phases = phases;
+        self.run.rewrite_profile(&report)
+    }
+
     /// What is left to be said and kept of a link that has its output.
     fn linked(&self, args: &Arguments, maker: &Maker) {
         maker.sign(self.modules, self.left_to_lld);
@@ -278,6 +288,7 @@ impl Hearing<'_> {
             telling::summary(plan, report, 0);
         }
         self.run.write_profile(report)?;
+        self.profiled = self.run.asks_for_profile().then(|| report.clone());
         let threads = farm.threads_without_permits().min(report.threads);
         match verify(self.clang.as_ref(), report.made(plan), threads)? {
             true => Ok(()),

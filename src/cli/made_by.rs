@@ -42,10 +42,7 @@ pub(super) fn tell(file: &Path, json: bool) -> ExitCode {
             let printed = print::answer(&text);
             if answer.verdict == Verdict::Thinfarm { printed } else { ExitCode::FAILURE }
         }
-        Err(error) => {
-            print::error(&format_args!("cannot read {}: {error}", file.display()));
-            ExitCode::FAILURE
-        }
+        Err(error) => print::failure(&format_args!("cannot read {}: {error}", file.display())),
     }
 }
 

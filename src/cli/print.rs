@@ -31,16 +31,28 @@ pub(super) fn warnings(wanted: bool) {
     NO_WARNINGS.store(!wanted, Ordering::Relaxed);
 }
 
+/// The status of a program that has, or has not, made everything; or that failed for a reason, which it prints.
+pub(super) fn status(made: Result<bool, String>) -> ExitCode {
+    match made {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(reason) => failure(&reason),
+    }
+}
+
+/// Says why the program fails.
+pub(super) fn failure(reason: &dyn Display) -> ExitCode {
+    error(reason);
+    ExitCode::FAILURE
+}
+
 /// Prints what was asked for. A reader that has gone away (`| head`) is not an error.
 pub(super) fn answer(text: &str) -> ExitCode {
     let mut stdout = anstream::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(reason) => {
-            error(&format!("cannot write to standard output: {reason}"));
-            ExitCode::FAILURE
-        }
+        Err(reason) => failure(&format!("cannot write to standard output: {reason}")),
     }
 }
 

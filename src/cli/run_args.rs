@@ -76,6 +76,19 @@ impl RunArgs {
         self.profile.is_some() || self.verify_with.is_some()
     }
 
+    /// Whether somebody asks what each job cost.
+    pub(super) fn asks_for_profile(&self) -> bool {
+        self.profile.is_some()
+    }
+
+    /// Writes a profile that is there again, with what is known by now; not one that went into a pipe.
+    pub(super) fn rewrite_profile(&self, report: &Report) -> Result<(), String> {
+        match &self.profile {
+            Some(path) if path.is_file() => telling::profile(path, report),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes what each job cost, if somebody asked for it.
     pub(super) fn write_profile(&self, report: &Report) -> Result<(), String> {
         self.profile.as_deref().map_or(Ok(()), |path| telling::profile(path, report))

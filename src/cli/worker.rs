@@ -22,11 +22,8 @@ pub(super) fn run() -> ExitCode {
     });
     match farm::serve() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            print::error(&format!(
-                "thinfarm itself starts `thinfarm worker`, which is of no use to people: {error}"
-            ));
-            ExitCode::FAILURE
-        }
+        Err(error) => print::failure(&format!(
+            "thinfarm itself starts `thinfarm worker`, which is of no use to people: {error}"
+        )),
     }
 }

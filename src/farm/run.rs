@@ -25,7 +25,7 @@ use crate::cache::{CacheUse, Lookup, Uncacheable};
 use crate::input::Modules;
 use crate::parallel;
 use crate::plan::{Job, Plan};
-use crate::report::{Event, EventKind, JobReport, Recorder, Report, Totals, Usage, Warning};
+use crate::report::{Doing, Event, EventKind, JobReport, Phases, Recorder, Report, Totals, Usage, Warning};
 
 /// A run of a farm: the jobs of one plan.
 ///
@@ -89,7 +89,7 @@ impl<'a> Run<'a> {
     pub fn execute(&self, listen: impl FnMut(&Event<'_>) -> ControlFlow<()>) -> Result<Report, FarmError> {
         let Self { farm, plan, ref canceller, .. } = *self;
         let (start, time) = (Instant::now(), SystemTime::now());
-        let before = Usage::now();
+        let (before, mut phases) = (Usage::now(), Phases::begin());
         let span = info_span!("run", jobs = plan.jobs.len());
         let _entered = span.enter();
         let modules = Modules::default();
@@ -106,7 +106,11 @@ impl<'a> Run<'a> {
             .worker_program
             .as_deref()
             .map(|program| Workers::new(plan, program, &children, &farm.families, tells_stages));
+        phases.end(Doing::Admission);
         let cached = farm.lookup(&modules).map(|lookup| self.look_up(lookup, &mut teller));
+        if cached.is_some() {
+            phases.end(Doing::LookUp);
+        }
         let is_wanted = |position| !cached.as_ref().is_some_and(|cached| cached.has(position));
         let wanted: Vec<usize> = (0..plan.jobs.len()).filter(|&position| is_wanted(position)).collect();
         let costs = farm.costs_of(plan);
@@ -141,6 +145,7 @@ impl<'a> Run<'a> {
             start,
             span: &span,
         };
+        phases.end(Doing::Prediction);
         // A subscriber of this thread alone is to hear of the others, too.
         let subscriber = dispatcher::get_default(Clone::clone);
         let (sender, receiver) = unbounded();
@@ -178,13 +183,17 @@ impl<'a> Run<'a> {
             }
             mem::forget(unwinding);
         });
+        phases.end(Doing::Jobs);
         drop(watch);
         drop(permits);
         let usage = children.dismiss().and(before.until_now());
         teller.end(usage, farm.sharing_problem(), |reports| {
             costs.map_or(Ok(()), |costs| costs.learn(plan, reports))
         });
-        Ok(teller.recorder.report())
+        phases.end(Doing::Learning);
+        let mut report = teller.recorder.report();
+        report.phases = phases.ended().to_vec();
+        Ok(report)
     }
 
     /// Looks for every object in the cache, and tells of each that is there.

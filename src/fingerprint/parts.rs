@@ -3,7 +3,7 @@
 use std::fmt;
 
 use blake3::{Hash, Hasher};
-use llvm_build::Index;
+use llvm_build::index_imports;
 use serde::{Deserialize, Serialize};
 
 use super::assembly::files_read;
@@ -70,8 +70,7 @@ impl Fingerprint {
     pub(crate) fn of(job: &Job, hashes: &Hashes) -> Result<Self, Change> {
         // What cannot be read is not compiled either; the job says why.
         let index = job.read_index().map_err(|_| Change::New)?;
-        let sources = Index::read(&index, &job.index.to_string_lossy()).map_err(|_| Change::New)?;
-        let sources = sources.imports(&job.module).sources;
+        let sources = index_imports(&index, &job.module).map_err(|_| Change::New)?.sources;
         let options = job.command.codegen();
         if names_directory(options).is_some() {
             return Err(Change::Directory);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fmt, fs, iter, mem};
 
-use llvm_build::{LinkConfig, LinkHooks, LinkJob, LinkObject, release_read_mappings};
+use llvm_build::{LinkConfig, LinkHooks, LinkJob, LinkObject, LinkStep, release_read_mappings};
 
 use super::wishes::wishes;
 use super::{Arguments, Directory};
@@ -19,7 +19,7 @@ use crate::input::Location;
 use crate::options::{LinkLine, LinkTerms, Resolver, Settled, Sources};
 use crate::output::Spool;
 use crate::plan::{InMemory, Job, ModuleFiles, Plan};
-use crate::report::{Event, JobReport, Report};
+use crate::report::{Doing, Event, JobReport, Phase, Phases, Report};
 use crate::toolchain::Tool;
 use crate::trust::Trust;
 
@@ -104,6 +104,7 @@ pub struct Compiler<'a> {
     listen: Listener<'a>,
     /// Until lld has read its options.
     pub(super) lent: Option<Lent>,
+    pub(super) phases: Phases,
 }
 
 impl fmt::Debug for Compiler<'_> {
@@ -130,7 +131,19 @@ impl<'a> Compiler<'a> {
             dwo_directory: PathBuf::new(),
             listen: Box::new(move |event| listen(event).map_err(|error| with_causes(&*error))),
             lent: None,
+            phases: Phases::begin(),
         }
+    }
+
+    /// What the process has done up to now is `phases`.
+    #[must_use]
+    pub fn after(self, phases: Phases) -> Self {
+        Self { phases, ..self }
+    }
+
+    /// What the process has done, in order. The report of [`LinkEvent::Done`] has what came before that.
+    pub fn phases(&self) -> &[Phase] {
+        self.phases.ended()
     }
 
     /// The cache of thinfarm's own settings, or else lld's, in a link that can have any. lld prunes its own.
@@ -190,6 +203,14 @@ fn files(job: &LinkJob, directory: &Path) -> ModuleFiles {
 
 #[doc(hidden)]
 impl llvm_build::LinkCompiler for Compiler<'_> {
+    fn reached(&mut self, step: LinkStep) {
+        self.phases.end(match step {
+            LinkStep::Resolution => Doing::Reading,
+            LinkStep::ThinLink => Doing::Resolution,
+            _ => Doing::ThinLink,
+        });
+    }
+
     fn begin(&mut self, config: &LinkConfig) -> Result<Option<PathBuf>, String> {
         // lld's hook that writes LLVM-IR cannot be told from those of --save-temps.
         let mut reason =
@@ -237,6 +258,7 @@ impl llvm_build::LinkCompiler for Compiler<'_> {
     }
 
     fn compile(&mut self, jobs: Vec<LinkJob>) -> Result<Vec<LinkObject>, String> {
+        self.phases.end(Doing::Indexes);
         let Settings { farm, sources, .. } = self.settings.take().ok_or("no backends have begun")?;
         let mut sources = match self.line.take() {
             Some(line) => sources.with_link(line),
@@ -255,6 +277,7 @@ impl llvm_build::LinkCompiler for Compiler<'_> {
         // Jobs map what they read themselves, and of modules lld only needs the names of symbols from now on.
         drop(sources);
         release_read_mappings();
+        self.phases.end(Doing::Planning);
         let mut failure = None;
         let report = farm.run_with(&plan, |event| match (self.listen)(&LinkEvent::Event(event)) {
             Ok(()) => ControlFlow::Continue(()),
@@ -263,8 +286,10 @@ impl llvm_build::LinkCompiler for Compiler<'_> {
                 ControlFlow::Break(())
             }
         });
-        let report = report.map_err(|error| error.to_string())?;
+        let mut report = report.map_err(|error| error.to_string())?;
+        report.preceded_by(&mut self.phases);
         (self.listen)(&LinkEvent::Done(&plan, &report, &farm))?;
+        self.phases.end(Doing::Telling);
         failure.map_or(Ok(()), Err)?;
         // lld has told of errors that are among a backend's diagnostics, and will not write an output.
         if !report.is_success() {
@@ -284,6 +309,7 @@ impl llvm_build::LinkCompiler for Compiler<'_> {
     }
 
     fn finish(&mut self) {
+        self.phases.end(Doing::HandingOver);
         self.directory.remove();
     }
 }

@@ -26,6 +26,7 @@ use std::ffi::OsString;
 use llvm_build::link;
 
 use crate::farm::{FarmError, lend_to_lld};
+use crate::report::Doing;
 
 /// Links as `ld.lld` does, with the arguments that are lld's. Messages of lld begin with `program`. Whether
 /// there is an output; lld, or `compiler`, have said why not.
@@ -39,7 +40,9 @@ pub fn run(program: &str, args: &Arguments, compiler: &mut Compiler<'_>) -> Resu
     let mut all = vec![OsString::from(program)];
     all.extend_from_slice(&args.lld);
     compiler.lent = Some(lend_to_lld(&args.llvm)?);
+    compiler.phases.end(Doing::StartUp);
     let linked = link(&all, !args.keeps_objects(), compiler);
+    compiler.phases.end(Doing::FinalLink);
     // Of a link that has asked for no objects.
     compiler.lent = None;
     Ok(linked)

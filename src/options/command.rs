@@ -122,6 +122,17 @@ impl CompileCommand {
         Self { files, is_own_cc1: false, ..self.clone() }
     }
 
+    /// The same with other directories of headers: in the flags, and where assembly looks for files.
+    pub(super) fn with_include_directories(&self, flags: Arc<[String]>, paths: Vec<String>) -> Self {
+        let files = JobFiles { assembler_search_paths: paths, ..self.files.clone() };
+        Self { files, flags, is_own_cc1: false, ..self.clone() }
+    }
+
+    /// The flags that were given.
+    pub(super) fn flags(&self) -> &[String] {
+        &self.flags
+    }
+
     /// Uses `known` for the options, which are equal, so that a set of options exists once.
     pub(super) fn share_options(&mut self, known: Arc<CodegenOptions>) {
         self.options = Some(known);

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use llvm_build::{CodegenOptions, ModuleRecord, option_groups};
+use llvm_build::CodegenOptions;
 
 use super::FileOptions;
 
@@ -25,6 +25,14 @@ const BEGINNINGS: [&str; 7] = [
     "-gsplit-dwarf",
     "-Rpass",
 ];
+
+/// Takes from a file's own options, each with its values, what a link has no place for.
+pub(super) fn retain_what_has_a_place(options: &mut Vec<Vec<String>>) {
+    options.retain(|option| {
+        let name = option[0].as_str();
+        !WITHOUT_PLACE.contains(&name) && !BEGINNINGS.iter().any(|it| name.starts_with(it))
+    });
+}
 
 /// The codegen options of a link, as lld understood its command line.
 #[derive(Clone, Debug)]
@@ -53,11 +61,17 @@ impl LinkLine {
         Self { warnings, ..self }
     }
 
+    /// Whether lld lets each module decide about its position independence, as it does where it does not know what
+    /// the output will be a part of.
+    pub(super) fn lets_modules_choose_position(&self) -> bool {
+        self.codegen.relocation_model.is_empty()
+    }
+
     /// The options of a module of `triple` without any of its own: what lld's own backends would have. The
-    /// module's `record` decides about its position independence where lld lets it.
-    pub(super) fn defaults(&self, triple: &str, record: &ModuleRecord) -> FileOptions {
+    /// module's `pic_level` counts if it has the choice.
+    pub(super) fn defaults(&self, triple: &str, pic_level: u32) -> FileOptions {
         let codegen = &self.codegen;
-        let position = match (codegen.relocation_model.as_str(), record.pic_level) {
+        let position = match (codegen.relocation_model.as_str(), pic_level) {
             ("static", _) | ("", 0) => "-fno-pic",
             // The two levels differ in what front ends do.
             _ => "-fPIC",
@@ -78,17 +92,6 @@ impl LinkLine {
             cc1("-target-feature", feature);
         }
         FileOptions { codegen: Some(codegen.clone()), ..FileOptions::given(flags) }
-    }
-
-    /// Takes from a file's own `options` what a link has no place for.
-    pub(super) fn filter(&self, options: &mut FileOptions) {
-        let has_place = |option: &Vec<String>| {
-            let name = option[0].as_str();
-            !WITHOUT_PLACE.contains(&name) && !BEGINNINGS.iter().any(|it| name.starts_with(it))
-        };
-        let kept = option_groups(&options.flags).into_iter().filter(has_place);
-        options.flags = kept.flatten().collect::<Vec<_>>().into();
-        options.splits_dwarf = false;
     }
 
     /// What is said at a link for all files, whatever options they have.

@@ -5,14 +5,17 @@
 
 mod affected;
 mod command;
+mod commands;
 mod file_options;
 mod frame;
+mod include_directories;
 mod link_line;
 mod link_terms;
 mod origin;
 mod resolver;
 mod source;
 mod sources;
+mod words;
 
 pub use crate::config::{MissingOptions, SourceName, SourceNameError};
 pub use affected::{Affected, MissingInput, Unusable, UnusableOptions};

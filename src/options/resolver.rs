@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use llvm_build::{CodegenOptions, CommandError, JobFiles, unknown_llvm_arg};
 
+use super::include_directories::IncludeDirectories;
 use super::link_terms::{Departures, LinkTerms, Settled};
+use super::words::Words;
 use super::{CompileCommand, FileOptions};
 
 /// Resolves the flags of many jobs and remembers what equal flags mean: clang needs a third of a
@@ -14,18 +16,23 @@ use super::{CompileCommand, FileOptions};
 pub struct Resolver {
     clang: Arc<str>,
     known: HashMap<FileOptions, Known>,
+    words: Words,
+    /// What options with stand-ins for directories of headers mean; nothing, if such are of no use.
+    models: HashMap<FileOptions, Option<Known>>,
     /// Each set of options once: command lines that differ may well mean the same to a backend.
     sets: HashSet<Arc<CodegenOptions>>,
     /// The link that the jobs are of, and how its terms are kept.
     link: Option<(LinkTerms, Settled)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Known {
     first: CompileCommand,
     /// The options with those that the link decides.
     settled: FileOptions,
     departures: Departures,
+    /// The first option for LLVM that it does not know.
+    unknown_llvm_arg: Option<String>,
     /// Some path in the options is named after the object, so every job must be resolved itself.
     per_job: bool,
 }
@@ -34,7 +41,14 @@ impl Resolver {
     /// A resolver that pretends to be the clang at the given path, see
     /// [`Tool::clang_for_driver`](crate::toolchain::Tool::clang_for_driver).
     pub fn new(clang: Arc<str>) -> Self {
-        Self { clang, known: HashMap::new(), sets: HashSet::new(), link: None }
+        Self {
+            clang,
+            known: HashMap::new(),
+            words: Words::default(),
+            models: HashMap::new(),
+            sets: HashSet::new(),
+            link: None,
+        }
     }
 
     /// The same for the jobs of one link.
@@ -78,7 +92,7 @@ impl Resolver {
     ) -> Result<Arc<CompileCommand>, CommandError> {
         let files = files_of(module, index, output);
         let is_new = self.learn_if_new(options, &files)?;
-        match unknown_llvm_arg(&self.known[options].first.codegen().llvm_args) {
+        match &self.known[options].unknown_llvm_arg {
             Some(arg) => {
                 Err(CommandError::Unsupported(format!("LLVM does not know the option {arg} (-mllvm)")))
             }
@@ -114,9 +128,25 @@ impl Resolver {
         if self.known.contains_key(options) {
             return Ok(false);
         }
-        let known = self.learn(options, files.clone())?;
+        let known = match self.learn_by_model(options, files) {
+            Some(known) => known,
+            None => self.learn(options, files.clone())?,
+        };
         self.known.insert(options.clone(), known);
         Ok(true)
+    }
+
+    /// What `options` mean, if that of the same with other directories of headers tells.
+    fn learn_by_model(&mut self, options: &FileOptions, files: &JobFiles) -> Option<Known> {
+        let directories = IncludeDirectories::of(options, &mut self.words)?;
+        if !self.models.contains_key(&directories.stand_ins) {
+            let model = self.learn(&directories.stand_ins, files.clone()).ok();
+            let model = model.filter(|model| !model.per_job);
+            self.models.insert(directories.stand_ins.clone(), model);
+        }
+        let model = self.models[&directories.stand_ins].as_ref()?;
+        let first = directories.put_into(&model.first)?.for_another(files.clone());
+        Some(Known { first, settled: options.clone(), ..model.clone() })
     }
 
     /// What `options` mean, by the example of the job of `files`.
@@ -136,7 +166,8 @@ impl Resolver {
         }
         self.share(&mut first);
         let per_job = names_files_after_the_job(&first.files);
-        Ok(Known { first, settled, departures, per_job })
+        let unknown_llvm_arg = unknown_llvm_arg(&first.codegen().llvm_args);
+        Ok(Known { first, settled, departures, unknown_llvm_arg, per_job })
     }
 
     fn count(&mut self, module: &str, departures: &Departures) {
@@ -165,4 +196,42 @@ fn names_files_after_the_job(files: &JobFiles) -> bool {
         && files.split_dwarf_output.is_empty()
         && files.object_filename_for_debug.is_empty()
         && files.side_outputs.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_differ_in_directories_of_headers_are_asked_of_clang_once() {
+        let mut resolver = Resolver::new("clang".into());
+        let mut resolved = |line: &str| {
+            let flags: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let options = FileOptions::given(flags);
+            let command = resolver.resolve(&options, "m.o", "m.bc", "m.native.o").unwrap();
+            let files = files_of("m.o", "m.bc", "m.native.o");
+            let direct = CompileCommand::of_backend(&options, "clang".into(), files).unwrap();
+            assert_eq!(
+                (command.files.clone(), command.codegen()),
+                (direct.files.clone(), direct.codegen()),
+                "{line}"
+            );
+            assert_eq!(command.args(), direct.args(), "{line}");
+            assert_eq!(command.cc1().unwrap(), direct.cc1().unwrap(), "{line}");
+            let models = resolver.models.values();
+            (models.clone().count(), models.filter(|model| model.is_some()).count())
+        };
+        assert_eq!(resolved("-O2 -fno-pie"), (0, 0));
+        assert_eq!(resolved("-O2 -Ione -I two -isystem three -fno-pie"), (1, 1));
+        assert_eq!(resolved("-O2 -I/four -I five -isystem three -fno-pie"), (1, 1));
+        assert_eq!(resolved("-O2 -Isix -fno-pie"), (2, 2));
+        assert_eq!(resolved("-O2 -I=seven --sysroot=/s -fno-pie"), (2, 2), "its meaning is the sysroot's");
+        assert_eq!(resolved("-cc1 -O2 -I eight -Inine"), (3, 3));
+        assert_eq!(resolved("-cc1 -O2 -I ten -Ieleven"), (3, 3));
+        // A file that is named after the object.
+        assert_eq!(resolved("-O2 -g -gsplit-dwarf -Itwelve"), (4, 3));
+        assert_eq!(resolved("-O2 -g -gsplit-dwarf -Ithirteen"), (4, 3));
+        // What looks like one is an option's value.
+        assert_eq!(resolved("-O2 -Xclang -target-cpu -Xclang x86-64 -mllvm -inline-threshold=3"), (4, 3));
+    }
 }

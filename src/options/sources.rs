@@ -8,9 +8,11 @@ use std::sync::Arc;
 use path_clean::clean;
 use serde::Serialize;
 
-use llvm_build::{MissingFile, ModuleFacts, ModuleRecord, backend_flags, option_groups};
+use llvm_build::{Bitcode, MissingFile, ModuleFacts, ModuleRecord, option_groups};
 
 use super::affected::collect;
+use super::commands::Commands;
+use super::link_line::retain_what_has_a_place;
 use super::source::compile_commands::Wanted;
 use super::source::{self, CompileCommands, Kept, RanIn, SourceError};
 use super::{FileOptions, Frame, LinkLine, MissingInput, Unusable, UnusableOptions};
@@ -84,6 +86,7 @@ pub struct Sources {
     unusable: Vec<UnusableOptions>,
     modules: Modules,
     archives: Archives,
+    commands: Commands,
     /// The working directory; a command of this directory is not elsewhere.
     here: PathBuf,
     /// Directories of commands, and whether they are elsewhere.
@@ -121,6 +124,7 @@ impl Sources {
             unusable: Vec::new(),
             modules: Modules::default(),
             archives: Archives::default(),
+            commands: Commands::default(),
             here: std::env::current_dir().unwrap_or_default(),
             directories: HashMap::new(),
         }
@@ -266,20 +270,21 @@ impl Sources {
             Some(line) if !known => asked.link_defaults(line)?,
             _ => None,
         };
-        let (mut options, mut provenance) = match found {
+        let (options, mut provenance) = match found {
             Some(Found::Kept(kept)) => self.backend_options(kept, named)?,
-            Some(Found::Options(flags, source)) => (FileOptions::given(flags), Provenance::of(source)),
+            Some(Found::Options(mut options, source)) => {
+                if self.link.is_some() {
+                    retain_what_has_a_place(&mut options);
+                }
+                let flags = options.into_iter().flatten().collect::<Vec<_>>();
+                (FileOptions::given(flags), Provenance::of(source))
+            }
             None => match link_defaults {
                 Some(defaults) => (defaults, Provenance::of(LINK.to_owned())),
                 None => (FileOptions::given(self.given.clone()), Provenance::of(self.giver.to_owned())),
             },
         };
         provenance.is_own = known;
-        if let Some(line) = &self.link
-            && known
-        {
-            line.filter(&mut options);
-        }
         // A module that cannot be read fails by itself, for a better reason.
         if is_missing && !known && self.modules.reading().open(module).is_ok() {
             self.missing.push(module.to_owned());
@@ -345,7 +350,7 @@ impl Sources {
         kept: Kept,
         named: &Named<'_>,
     ) -> Result<(FileOptions, Provenance), SourceError> {
-        let mut provenance = Provenance::of(kept.found_in);
+        let mut provenance = Provenance::of(kept.found_in.clone());
         let directory = match &kept.ran_in {
             RanIn::Directory(directory) => self.elsewhere(directory),
             RanIn::Here | RanIn::Unknown => None,
@@ -360,23 +365,24 @@ impl Sources {
             Some(name) => llvm_build::RanIn::Directory(name),
             None => llvm_build::RanIn::Here,
         };
-        let flags = backend_flags(&kept.args, &kept.program, ran_in)
+        let said = self
+            .commands
+            .said(&kept, ran_in, self.link.is_some())
             .map_err(|error| SourceError::Flags { found_in: provenance.source.clone(), error })?;
         let mut options = FileOptions {
-            flags: flags.options.into_iter().flatten().collect::<Vec<_>>().into(),
-            splits_dwarf: flags.splits_dwarf,
+            flags: said.flags.clone(),
+            splits_dwarf: said.splits_dwarf,
             directory,
             codegen: None,
         };
         if !places.is_empty() {
-            provenance.found_files_in = flags.directory.map(PathBuf::from);
-            options.directory =
-                provenance.found_files_in.as_deref().and_then(|directory| self.elsewhere(directory));
+            provenance.found_files_in.clone_from(&said.directory);
+            options.directory = said.directory.as_deref().and_then(|directory| self.elsewhere(directory));
         }
-        for file in &flags.missing {
+        for file in &said.missing {
             collect(&mut self.missing_inputs, named.module, file.clone());
         }
-        provenance.missing_files = flags.missing;
+        provenance.missing_files.clone_from(&said.missing);
         Ok((options, provenance))
     }
 
@@ -452,8 +458,8 @@ fn places_of(file: &Path, here: &Path) -> Vec<String> {
 enum Found {
     /// A compile command.
     Kept(Kept),
-    /// Options, and where they are from.
-    Options(Vec<String>, String),
+    /// Options, each with its values, and where they are from.
+    Options(Vec<Vec<String>>, String),
 }
 
 /// A module and the names that builds and people know it by.
@@ -490,6 +496,9 @@ impl Asked<'_> {
                 Ok(commands.command(wanted, source_file)?.map(Found::Kept))
             }
             Source::Recorded => {
+                if !self.may_have_command() {
+                    return Ok(None);
+                }
                 let Some(record) = self.record()? else { return Ok(None) };
                 Ok(source::recorded::command(module, record)?.map(Found::Kept))
             }
@@ -505,16 +514,27 @@ impl Asked<'_> {
         let Some(record) = self.record()? else { return Ok(None) };
         let mut options = source::rust::options(&facts.triple, record);
         options.extend_from_slice(wishes);
-        Ok(Some(Found::Options(options, format!("rustc's defaults and what {module} says"))))
+        Ok(Some(Found::Options(option_groups(&options), format!("rustc's defaults and what {module} says"))))
     }
 
     fn link_defaults(&mut self, line: &LinkLine) -> Result<Option<FileOptions>, SourceError> {
         let Some(facts) = self.facts() else { return Ok(None) };
-        Ok(self.record()?.map(|record| line.defaults(&facts.triple, record)))
+        // To ask the module takes as long as all else here.
+        let pic_level = match line.lets_modules_choose_position() {
+            true => self.record()?.map(|record| record.pic_level),
+            false => Some(0),
+        };
+        Ok(pic_level.map(|level| line.defaults(&facts.triple, level)))
     }
 
     fn facts(&self) -> Option<ModuleFacts> {
         Some(self.modules.reading().open(self.named.module).ok()?.facts().clone())
+    }
+
+    /// Whether the module may have a command line in it.
+    fn may_have_command(&self) -> bool {
+        let mut reading = self.modules.reading();
+        reading.open(self.named.module).is_ok_and(Bitcode::may_have_command)
     }
 
     /// What the module says of how it was made. Nothing of one that cannot be opened, because its job says why.

@@ -1,6 +1,7 @@
 //! What happens in a run, and what happened: one stream of events, of which a report is made.
 
 mod event;
+mod phase;
 mod profile;
 mod recorder;
 mod usage;
@@ -12,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 pub use event::{Event, EventKind, Totals, Warning};
 pub use llvm_build::{Failure, LinkMessage, OpenError, Severity, Stage, StageTime, StageTimes};
+pub use phase::{Doing, Phase, Phases};
 pub use profile::PROFILE_VERSION;
 pub(crate) use recorder::Recorder;
 pub use usage::Usage;
@@ -63,6 +65,8 @@ pub struct Report {
     pub usage: Usage,
     /// Worker threads.
     pub threads: NonZero<usize>,
+    /// What the process did in the run, in order; see [`Report::preceded_by`].
+    pub phases: Vec<Phase>,
     /// The run was cancelled before its time.
     pub cancelled: bool,
     /// Why the next run will not know what the jobs cost, although it should.
@@ -83,11 +87,18 @@ impl Report {
             wall: Duration::ZERO,
             usage: Usage::default(),
             threads: NonZero::<usize>::MIN,
+            phases: Vec::new(),
             cancelled: false,
             not_remembered: None,
             modules: plan.jobs.iter().map(|job| job.module.clone()).collect(),
             outputs: plan.jobs.iter().map(|job| job.output.display().to_string()).collect(),
         }
+    }
+
+    /// Before the run the process went through `phases`, which go on with those of the run.
+    pub fn preceded_by(&mut self, phases: &mut Phases) {
+        phases.extend(&self.phases);
+        self.phases = phases.ended().to_vec();
     }
 
     /// The jobs that ran, in plan order.

@@ -4,7 +4,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 
-use super::{JobReport, Report};
+use super::{JobReport, Phase, Report};
 use llvm_build::{StageTime, StageTimes};
 
 /// The version of the profile's format. It is raised when a field changes its meaning or goes;
@@ -27,6 +27,7 @@ struct Profile<'a> {
     /// Whether the run was ended before its time, if it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     cancelled: Option<bool>,
+    phases: &'a [Phase],
     jobs: Vec<Job<'a>>,
 }
 
@@ -91,6 +92,7 @@ impl Report {
             cpu_seconds: self.usage.cpu,
             peak_memory_bytes: self.usage.peak_memory,
             cancelled: self.cancelled.then_some(true),
+            phases: &self.phases,
             jobs: self.ran().map(|(position, module, job)| self.job(position, module, job)).collect(),
         };
         serde_json::to_string_pretty(&profile).expect("a report is plain data")

@@ -3,10 +3,12 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Instant;
 
 use serde_json::Value;
 
 use crate::fixture::{Link, NATIVE, Said, llvm_tool};
+use crate::two_linkers::{OBJECTS, TwoLinkers};
 
 #[test]
 fn summary_counts_objects_seconds_and_memory() {
@@ -106,6 +108,45 @@ fn profile_has_the_cost_of_every_job() {
     };
     assert_eq!(imports("shape.o"), (Some(2), Some(1)), "shape.o imports area() and clamp() from area.o");
     assert_eq!(imports("names.o"), (Some(0), Some(0)));
+}
+
+/// The phases in `profile`, which are all of the run, and not more than the process took.
+#[track_caller]
+fn phases(profile: &Value) -> Vec<&str> {
+    let phases = profile["phases"].as_array().expect("a list of phases");
+    let sum = |name: &str| phases.iter().map(|phase| seconds(&phase[name])).sum::<f64>();
+    assert!(sum("wall_seconds") >= seconds(&profile["wall_seconds"]), "{profile:#}");
+    assert!(sum("cpu_seconds") >= seconds(&profile["cpu_seconds"]) * 0.99, "{profile:#}");
+    let jobs = phases.iter().find(|phase| phase["name"] == "jobs").expect("jobs");
+    let longest = profile["jobs"].as_array().expect("jobs").iter().map(|job| seconds(&job["wall_seconds"]));
+    assert!(seconds(&jobs["wall_seconds"]) >= longest.fold(0.0, f64::max), "{profile:#}");
+    phases.iter().map(|phase| phase["name"].as_str().expect("a name")).collect()
+}
+
+#[test]
+fn profile_has_the_phases_of_the_whole() {
+    let link = Link::new();
+    let started = Instant::now();
+    link.backend(&["--profile", "profile.json", "--cache-dir", "cache"]).succeeded();
+    let told = profile(&link);
+    let run = ["admission", "look-up", "prediction", "jobs", "learning"];
+    assert_eq!(phases(&told), [&["start-up", "planning", "comparison"], &run[..]].concat());
+    let all = told["phases"].as_array().expect("phases");
+    let wall: f64 = all.iter().map(|phase| seconds(&phase["wall_seconds"])).sum();
+    assert!(wall <= started.elapsed().as_secs_f64(), "{told:#}");
+}
+
+#[test]
+fn profile_of_a_link_has_what_lld_does_before_and_after_the_jobs() {
+    let linkers = TwoLinkers::program();
+    let options = ["-shared", "-o", "out.so", "--thinfarm-profile=profile.json"];
+    linkers.ours(&[&options[..], &OBJECTS].concat()).succeeded();
+    let told = fs::read(linkers.path("profile.json")).expect("a profile");
+    let told: Value = serde_json::from_slice(&told).expect("a profile in JSON");
+    let before = ["start-up", "reading", "resolution", "thin-link", "indexes", "planning"];
+    let run = ["admission", "prediction", "jobs", "learning"];
+    let after = ["telling", "handing-over", "final-link"];
+    assert_eq!(phases(&told), [&before[..], &run, &after].concat());
 }
 
 #[test]

@@ -22,6 +22,7 @@ use super::{print, signals, telling};
 use crate::incremental::Split;
 use crate::options::Resolver;
 use crate::plan::{IndexList, Naming, Plan, PrefixReplace, SuffixReplace};
+use crate::report::{Doing, Phases};
 use crate::toolchain::Tool;
 
 /// Compile the modules of a thin link to native objects.
@@ -75,23 +76,19 @@ pub(super) struct Backend {
 
 impl Backend {
     pub(super) fn run(&self) -> ExitCode {
-        match self.compile() {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
-            Err(reason) => {
-                print::error(&reason);
-                ExitCode::FAILURE
-            }
-        }
+        print::status(self.compile())
     }
 
     /// Whether everything asked for was made.
     fn compile(&self) -> Result<bool, String> {
+        let mut phases = Phases::begin_with_process();
         self.run.log.start();
         let cache = self.run.cache.open(&self.options.sources)?;
         let (farm, verbose) = (self.run.farm().cache(cache), self.run.verbose);
         let threads = farm.threads_without_permits();
+        phases.end(Doing::StartUp);
         let plan = self.plan()?;
+        phases.end(Doing::Planning);
         // Who asks for the names of all objects has them there.
         if self.objects.is_none() || verbose {
             telling::native(&plan, verbose);
@@ -109,6 +106,7 @@ impl Backend {
             telling::changes(&split);
         }
 
+        phases.end(Doing::Comparison);
         let mut progress = Progress::new(split.stale.jobs.len(), verbose);
         let report = farm.run_with(&split.stale, |event| {
             progress.hear(event);
@@ -118,7 +116,8 @@ impl Backend {
             ControlFlow::Continue(())
         });
         progress.finish();
-        let report = report.map_err(|error| error.to_string())?;
+        let mut report = report.map_err(|error| error.to_string())?;
+        report.preceded_by(&mut phases);
 
         self.run.tell_details(&report, &farm);
         telling::summary(&split.stale, &report, split.up_to_date.len());

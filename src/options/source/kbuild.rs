@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use bstr::ByteSlice;
 use path_clean::clean;
 
 use super::{Kept, RanIn, SourceError, shell};
@@ -20,14 +21,15 @@ pub fn command(object: &Path) -> Result<Option<Kept>, SourceError> {
     let Some(name) = object.file_name() else { return Ok(None) };
     let path = object.with_file_name(format!(".{}.cmd", name.to_string_lossy()));
     match fs::read(&path) {
-        Ok(text) => Ok(parse(&String::from_utf8_lossy(&text), object, &path.to_string_lossy())),
+        Ok(text) => Ok(parse(&text, object, &path.to_string_lossy())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(SourceError::Read { path, error }),
     }
 }
 
-/// What `text`, found in the file `found_in`, says about `object`.
-pub fn parse(text: &str, object: &Path, found_in: &str) -> Option<Kept> {
+/// What `text`, found in the file `found_in`, says about `object`. Most of such a file are names of headers, which are
+/// not looked at.
+pub fn parse(text: &[u8], object: &Path, found_in: &str) -> Option<Kept> {
     let kept = |target: &str, program: String, args: Vec<String>| Kept {
         program,
         args,
@@ -36,18 +38,19 @@ pub fn parse(text: &str, object: &Path, found_in: &str) -> Option<Kept> {
     };
     // The kernel gives this text to a shell as it is.
     if let Some((target, flags)) = variable(text, &["saved_c_flags_"]) {
-        return Some(kept(target, "clang".to_owned(), shell::words(flags)));
+        return Some(kept(&target, "clang".to_owned(), shell::words(&flags)));
     }
     let (target, command) = variable(text, &["savedcmd_", "cmd_"])?;
-    let compile = shell::compile_command(&unescape(command))?;
-    Some(kept(target, compile.program, compile.args))
+    let compile = shell::compile_command(&unescape(&command))?;
+    Some(kept(&target, compile.program, compile.args))
 }
 
 /// The name behind one of `prefixes`, and the value, of the first such variable.
-fn variable<'a>(text: &'a str, prefixes: &[&str]) -> Option<(&'a str, &'a str)> {
+fn variable(text: &[u8], prefixes: &[&str]) -> Option<(String, String)> {
     text.lines().find_map(|line| {
-        let rest = prefixes.iter().find_map(|prefix| line.strip_prefix(prefix))?;
-        rest.split_once(" := ")
+        let rest = prefixes.iter().find_map(|prefix| line.strip_prefix(prefix.as_bytes()))?;
+        let (name, value) = rest.split_once_str(" := ")?;
+        Some((name.to_str_lossy().into_owned(), value.to_str_lossy().into_owned()))
     })
 }
 
@@ -83,7 +86,7 @@ mod tests {
     use super::*;
 
     fn parsed(text: &str, object: &str) -> Kept {
-        parse(text, Path::new(object), ".x.cmd").unwrap_or_else(|| panic!("no command in {text}"))
+        parse(text.as_bytes(), Path::new(object), ".x.cmd").unwrap_or_else(|| panic!("no command in {text}"))
     }
 
     #[test]
@@ -130,23 +133,23 @@ mod tests {
         for text in
             ["", "savedcmd_a.o := ld.lld -r -o a.o b.o\n", "savedcmd_a.o", "savedcmd_a.o := \n", "#\n"]
         {
-            assert_eq!(parse(text, Path::new("a.o"), ""), None, "{text}");
+            assert_eq!(parse(text.as_bytes(), Path::new("a.o"), ""), None, "{text}");
         }
     }
 
     #[test]
     fn what_kernels_wrote_is_read_however_damaged() {
         let texts = crate::foreign::damaged("kbuild");
-        let read = texts.iter().filter(|text| parse(text, Path::new("init/main.o"), "").is_some());
+        let read = texts.iter().filter(|text| parse(text.as_bytes(), Path::new("init/main.o"), "").is_some());
         assert!(read.count() > texts.len() / 4);
     }
 
     proptest! {
         #[test]
         fn any_file_is_read(text in "\\PC*", object in "\\PC{0,20}") {
-            parse(&text, Path::new(&object), "");
-            parse(&format!("savedcmd_{object} := {text}"), Path::new(&object), "");
-            parse(&format!("saved_c_flags_{object} := {text}"), Path::new(&object), "");
+            parse(text.as_bytes(), Path::new(&object), "");
+            parse(format!("savedcmd_{object} := {text}").as_bytes(), Path::new(&object), "");
+            parse(format!("saved_c_flags_{object} := {text}").as_bytes(), Path::new(&object), "");
         }
 
         #[test]

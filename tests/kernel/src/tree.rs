@@ -131,6 +131,20 @@ impl Build {
         Ok(build)
     }
 
+    /// The build directory of `arch` as an earlier run left it, with vmlinux.o linked.
+    pub fn left(arch: Arch, toolchain: &Toolchain) -> Result<Self> {
+        let tools = toolchain.clang.parent().context("clang's path has no directory")?.to_owned();
+        let work = target_dir().join("kernel");
+        let (dir, sources) = (work.join(arch.name()), work.join("linux-source-6.12"));
+        ensure!(
+            dir.join(".vmlinux.o.cmd").exists(),
+            "no kernel is linked in {}; run `make test-kernel PARTS={}` first",
+            dir.display(),
+            arch.name()
+        );
+        Ok(Build { dir, sources, arch, tools })
+    }
+
     /// The same configuration and all that is built of it in another directory, beside this one.
     pub fn copy(&self, name: &str) -> Result<Self> {
         let dir = self.dir.with_file_name(name);
