@@ -75,6 +75,7 @@ CHECKS = direction embedder cc_drop_in own_options link_kinds link_words dtlto::
 check: setup
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --all-targets -- -D warnings
+	$(CARGO) test --release --lib --test suite --test documents --no-run
 	$(CARGO) test --release --lib
 	$(CARGO) test --release --test suite -- $(CHECKS)
 	$(CARGO) test --release --test documents

@@ -71,7 +71,7 @@ pub const fn both(flags: &'static str) -> Case {
     on(&[Group::Lua, Group::Formula], flags).more(&[Group::RocksDb])
 }
 
-/// A case on C and on C++ with RocksDB in every run: one or two of each kind of option.
+/// A case on C and on C++ with RocksDB in every run: eight cases have it, of most kinds of options.
 pub const fn all(flags: &'static str) -> Case {
     on(&[Group::Lua, Group::Formula, Group::RocksDb], flags)
 }

@@ -38,7 +38,7 @@ const OPTIMISATION: &[Case] = &[
     all("-O0 -fPIC").apart(),
     both("-O1 -fPIC"),
     all("-O2 -fPIC"),
-    all("-O3 -fPIC"),
+    both("-O3 -fPIC"),
     both("-Os -fPIC"),
     both("-Oz -fPIC"),
     both("-Og -fPIC").full(),
@@ -64,7 +64,7 @@ const OPTIMISATION: &[Case] = &[
 
 const CODE_MODEL: &[Case] = &[
     both("-O2 -fPIE"),
-    all("-O2 -fPIE").linked_as(Program),
+    both("-O2 -fPIE").linked_as(Program),
     both("-O2 -fpie -fno-direct-access-external-data").linked_as(Program).full(),
     both("-O2 -fno-pic").linked_as(Program),
     both("-O2 -fno-pic").linked_as(Relocatable),
@@ -107,7 +107,7 @@ const DEBUG_INFO: &[Case] = &[
 ];
 
 const SECTIONS: &[Case] = &[
-    all("-O2 -fPIC -ffunction-sections"),
+    both("-O2 -fPIC -ffunction-sections"),
     both("-O2 -fPIC -fdata-sections"),
     both("-O2 -fPIC").backend("-ffunction-sections -fdata-sections"),
     both("-O2 -fPIC -ffunction-sections").backend("-fno-function-sections"),
@@ -234,7 +234,7 @@ const PROFILES: &[Case] = &[
 const THREAD_LOCAL: &[Case] = &[
     on(&[Frame, Formula], "-O2 -fPIC -ftls-model=global-dynamic").more(&[RocksDb]),
     on(&[Frame, Formula], "-O2 -fPIC -ftls-model=local-dynamic").more(&[RocksDb]),
-    on(&[Frame, Formula, RocksDb], "-O2 -fPIC -ftls-model=initial-exec"),
+    on(&[Frame, Formula], "-O2 -fPIC -ftls-model=initial-exec").more(&[RocksDb]),
     on(&[Frame, Formula], "-O2 -fPIE -ftls-model=local-exec").more(&[RocksDb]).linked_as(Program),
     on(&[Frame, Formula], "-O2 -fPIC -femulated-tls").more(&[RocksDb]),
     on(&[Frame], "-O2 -fPIC -mtls-dialect=gnu2"),

@@ -57,11 +57,11 @@ fn farm() -> Farm {
 /// Links `lib.so` and tells `hear`.
 fn links(hear: impl FnMut(&LinkEvent<'_>)) -> Result<bool, FarmError> {
     let words = ["-shared", "-o", "lib.so"].iter().chain(&MODULES);
-    let mut args = Arguments::sort(words.map(OsString::from)).expect("no response file");
+    let args = Arguments::sort(words.map(OsString::from)).expect("no response file");
     let directory = Directory::of_link(Path::new("lib.so"), &env::temp_dir());
     let settings = Settings::new(farm(), Sources::given(Vec::new()), directory);
     let mut hear = hear;
-    let mut compiler = Compiler::new(settings, &mut args, |event: &LinkEvent<'_>| {
+    let mut compiler = Compiler::new(settings, &args, |event: &LinkEvent<'_>| {
         hear(event);
         Ok(())
     });

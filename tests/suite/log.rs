@@ -1,7 +1,9 @@
 //! `--log` and `THINFARM_LOG`: what is decided and why, on standard error, whole lines and nothing else.
 
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
-use std::process::Command;
+use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{env, io, thread};
 
@@ -142,6 +144,41 @@ fn a_linkers_log_tears_nothing_and_changes_nothing() {
     // An option wins over a variable.
     let said = run(linker(&link).arg("--thinfarm-log=off").env("THINFARM_LOG", "debug")).succeeded();
     assert_eq!(lines(&said.stderr, true), [""; 0], "{said}");
+}
+
+/// What `command` writes to standard error, each write by itself: a socket of datagrams keeps them apart.
+fn writes(command: &mut Command) -> Vec<String> {
+    let (ours, theirs) = UnixDatagram::pair().expect("two sockets");
+    let to_end = theirs.try_clone().expect("a socket once more");
+    command.stdout(Stdio::null()).stderr(OwnedFd::from(theirs));
+    let mut child = command.spawn().expect("a process to start");
+    let reader = thread::spawn(move || {
+        let (mut writes, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
+        loop {
+            match ours.recv(&mut buffer).expect("a socket to read") {
+                0 => break writes,
+                size => writes.push(String::from_utf8_lossy(&buffer[..size]).into_owned()),
+            }
+        }
+    });
+    assert!(child.wait().expect("a process to end").success());
+    to_end.send(b"").expect("a reader");
+    reader.join().expect("a reader")
+}
+
+#[test]
+fn each_line_of_a_log_is_one_write() {
+    let link = link_that_warns();
+    for command in [flags(backend(&link).arg("--log=debug")), linker(&link).arg("--thinfarm-log=debug")] {
+        let (log, others): (Vec<_>, Vec<_>) = writes(command).into_iter().partition(|write| is_of_log(write));
+        assert!(log.len() > 50, "{log:?}");
+        for line in &log {
+            assert!(line.ends_with('\n') && line.matches('\n').count() == 1, "{line:?}");
+        }
+        for other in &others {
+            assert!(!other.lines().any(is_of_log), "{other:?}");
+        }
+    }
 }
 
 #[test]
