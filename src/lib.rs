@@ -63,6 +63,7 @@ pub mod options;
 mod output;
 mod parallel;
 pub mod plan;
+mod records;
 pub mod report;
 pub mod toolchain;
 pub mod trust;

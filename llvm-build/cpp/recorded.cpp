@@ -101,9 +101,9 @@ private:
 // Whether the metadata has a command line: nodes of one, or a compile unit with flags.
 //
 // LLVM writes strings and constants, then the nodes that are distinct, as compile units are, then all others, and names
-// last (`ValueEnumerator::organizeMetadata` and `ModuleBitcodeWriter::writeModuleMetadata`). So the others can be left
-// out where the block says where its index is, behind which only names follow. Were units among those, they would be
-// missing in the end.
+// last (`ValueEnumerator::organizeMetadata` and `ModuleBitcodeWriter::writeModuleMetadata`). So what follows the first unit,
+// or else the others, can be left out where the block says where its index is, behind which only names follow. Were units
+// among what is left out, they would be missing in the end.
 class CommandFinder : public BitstreamWalk {
 public:
   explicit CommandFinder(StringRef Bitcode) : BitstreamWalk(Bitcode, "bitcode") {}
@@ -130,14 +130,12 @@ private:
       break;
     case bitc::METADATA_COMPILE_UNIT:
       ++Units;
-      if (Operands.size() <= FlagsOfUnit || Operands[FlagsOfUnit] != 0)
-        find();
+      if (Operands.size() > FlagsOfUnit && Operands[FlagsOfUnit] == 0)
+        return leaveOutNodes();
+      find();
       break;
     case bitc::METADATA_NODE:
-      // Only onwards, whatever a damaged module says.
-      if (Index > stream().GetCurrentBitNo())
-        return jump(Index);
-      break;
+      return leaveOutNodes();
     case bitc::METADATA_NAME:
       Name.assign(Operands.begin(), Operands.end());
       if (Name == "llvm.commandline")
@@ -151,6 +149,10 @@ private:
       break;
     }
     return Error::success();
+  }
+  // Only onwards, whatever a damaged module says.
+  Error leaveOutNodes() {
+    return Index > stream().GetCurrentBitNo() ? jump(Index) : Error::success();
   }
   void find() {
     Found = true;

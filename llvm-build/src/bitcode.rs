@@ -6,7 +6,7 @@ use std::io;
 use cxx::UniquePtr;
 
 use crate::bridge::ffi::{self, Imports, IndexMeaning, ModuleFacts, ModuleRecord};
-use crate::mapped::Mapped;
+use crate::mapped::{FileIdentity, Mapped};
 
 /// Why a file is not an input.
 #[derive(Debug)]
@@ -115,6 +115,11 @@ impl Bitcode {
     /// The bitcode itself: of a FatLTO object, the section.
     pub fn bitcode(&self) -> &[u8] {
         self.raw().bytes()
+    }
+
+    /// The file that it is in, if that is mapped.
+    pub fn file_identity(&self) -> Option<FileIdentity> {
+        self.bytes.identity()
     }
 
     /// Bytes of bitcode.

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::{Deref, Range};
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use memmap2::{Mmap, UncheckedAdvice};
@@ -14,9 +15,18 @@ pub struct Mapped {
     range: Range<usize>,
 }
 
+/// Which file of this machine something is, whatever it is called by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileIdentity {
+    /// The number of its device.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+}
+
 #[derive(Debug)]
 enum Source {
-    File(Mmap),
+    File(Mmap, FileIdentity),
     Memory(Box<[u8]>),
 }
 
@@ -25,7 +35,7 @@ impl Deref for Source {
 
     fn deref(&self) -> &[u8] {
         match self {
-            Self::File(map) => map,
+            Self::File(map, _) => map,
             Self::Memory(bytes) => bytes,
         }
     }
@@ -43,14 +53,16 @@ impl Mapped {
     /// # Errors
     /// It is a directory, or cannot be mapped.
     pub fn file(file: &File) -> io::Result<Self> {
-        if file.metadata()?.is_dir() {
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
         // SAFETY: the mapping is private and read-only. A file that shrinks while it is mapped makes
         // a read fault, which the guard around every LLVM call turns into an error of that job; a
         // linker that maps its inputs takes the same risk.
         let map = unsafe { Mmap::map(file) }?;
-        Ok(Self { range: 0..map.len(), source: Arc::new(Source::File(map)) })
+        let identity = FileIdentity { device: metadata.dev(), inode: metadata.ino() };
+        Ok(Self { range: 0..map.len(), source: Arc::new(Source::File(map, identity)) })
     }
 
     /// `size` bytes from `offset` on, or `None` if these are not all there.
@@ -58,6 +70,14 @@ impl Mapped {
         let start = self.range.start.checked_add(usize::try_from(offset).ok()?)?;
         let end = start.checked_add(usize::try_from(size).ok()?)?;
         (end <= self.range.end).then(|| Self { source: self.source.clone(), range: start..end })
+    }
+
+    /// The file that is mapped, if it is one.
+    pub fn identity(&self) -> Option<FileIdentity> {
+        match &*self.source {
+            Source::File(_, identity) => Some(*identity),
+            Source::Memory(_) => None,
+        }
     }
 
     /// How many bytes these are.
@@ -68,7 +88,7 @@ impl Mapped {
     /// Lets the kernel take back the pages of a file that were read; whoever reads them again finds them in
     /// the page cache.
     pub fn release_pages(&self) {
-        let Source::File(map) = &*self.source else { return };
+        let Source::File(map, _) = &*self.source else { return };
         // SAFETY: the mapping is private, read-only and of a file: dropped pages come back with the
         // same contents, those at the edges that belong to other parts as well. A refusal costs
         // memory only.

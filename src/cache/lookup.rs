@@ -7,7 +7,7 @@ use llvm_build::StageTimes;
 
 use super::{Cache, CacheUse, Entry};
 use crate::backend::{JobDone, Made, Object};
-use crate::fingerprint::{Key, Keys, Read, Uncacheable, program};
+use crate::fingerprint::{Key, Keys, Read, RememberedHashes, Uncacheable, program};
 use crate::input::Modules;
 use crate::memo::Memo;
 use crate::output::OutputFile;
@@ -45,7 +45,8 @@ pub(crate) struct Wanted {
 impl<'a> Lookup<'a> {
     /// For jobs that read `modules`, and of which child workers that run `worker` may make some.
     pub(crate) fn new(cache: &'a Cache, modules: &'a Modules, worker: Option<&Path>) -> Self {
-        let keys = Keys::new(cache.build, modules);
+        let remembered = RememberedHashes::in_cache(cache.store.directory());
+        let keys = Keys::new(cache.build, modules, remembered);
         Self {
             cache,
             keys,
@@ -65,6 +66,14 @@ impl<'a> Lookup<'a> {
             Some(done) => Fetched::Found(done),
             None => Fetched::Wanted(Wanted { key, read }),
         }
+    }
+
+    /// Leaves for later runs what is known of modules.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn finish(&self) -> io::Result<()> {
+        self.keys.keep_hashes()
     }
 
     /// Keeps what `job` made, if that can be answered for.

@@ -1,6 +1,7 @@
 //! The cache of objects in one run. What it has needs no permit to start, no memory and no worker, so all of it is
 //! written out before the first job begins.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use crate::backend::{JobError, Made};
@@ -24,6 +25,14 @@ impl<'a> Cached<'a> {
     /// Whether the object of the job at `position` was there.
     pub(super) fn has(&self, position: usize) -> bool {
         matches!(self.wanted[position], Err(CacheUse::Hit))
+    }
+
+    /// Leaves for later runs what is known of modules.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn finish(&self) -> io::Result<()> {
+        self.lookup.finish()
     }
 
     /// Keeps what the job at `position` made.

@@ -195,7 +195,8 @@ impl<'a> Run<'a> {
         drop(permits);
         let usage = children.dismiss().and(before.until_now());
         teller.end(usage, farm.sharing_problem(), |reports| {
-            costs.map_or(Ok(()), |costs| costs.learn(plan, reports))
+            let costs = costs.map_or(Ok(()), |costs| costs.learn(plan, reports));
+            costs.and(cached.as_ref().map_or(Ok(()), Cached::finish))
         });
         phases.end(Doing::Learning);
         let mut report = teller.recorder.report();

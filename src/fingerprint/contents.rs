@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use blake3::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 
-use crate::input::{Marks, Modules};
+use crate::input::{Marks, Modules, now};
 use crate::memo::Memo;
 
 /// What an object takes from a module.
@@ -28,10 +27,6 @@ pub(crate) struct Stamp {
     /// When the file was read, nanoseconds since 1970.
     read: i128,
 }
-
-/// Writes within this time of a reading may leave the marks as they were: clocks of file systems are
-/// coarse. Nanoseconds.
-const RACY: i128 = 2_000_000_000;
 
 /// Answers "the content of the module with this id".
 #[derive(Debug, Default)]
@@ -69,7 +64,7 @@ impl Hashes {
         let marks = Marks::of(&file)?;
         if let Some(stamp) = self.earlier.get(id)
             && stamp.marks == marks
-            && stamp.is_sure()
+            && stamp.marks.are_sure_at(stamp.read)
         {
             return Some(Known { content: stamp.content.clone(), stamp: Some(stamp.clone()) });
         }
@@ -90,33 +85,5 @@ impl Hashes {
     /// What this run found.
     pub(crate) fn into_stamps(self) -> impl Iterator<Item = (String, Stamp)> {
         self.now.into_made().filter_map(|(id, known)| Some((id, known?.stamp.clone()?)))
-    }
-}
-
-impl Stamp {
-    /// Whether a later write cannot have left the same marks.
-    fn is_sure(&self) -> bool {
-        self.marks.latest() + RACY < self.read
-    }
-}
-
-fn now() -> i128 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos().try_into().unwrap_or(0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stamp_counts_only_if_the_file_was_old_when_it_was_read() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let marks = Marks::of(file.path()).unwrap();
-        let is_sure = |read| {
-            let content = Content { hash: blake3::hash(b""), assembly: Vec::new() };
-            Stamp { marks, content, read }.is_sure()
-        };
-        assert!(is_sure(marks.latest() + RACY + 1));
-        assert!(!is_sure(marks.latest() + RACY));
     }
 }

@@ -5,6 +5,7 @@
 //! archive and under the names that lld makes up for a distributed job.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use llvm_build::{Cc1, CodegenOptions, JobFiles, index_meaning};
 use serde::Serialize;
 
 use super::files::{content, files_of_options};
+use super::remembered::RememberedHashes;
 use super::uncacheable::Uncacheable;
 use crate::input::{Location, Marks, Modules};
 use crate::memo::Memo;
@@ -99,15 +101,24 @@ pub(crate) struct Read {
 pub(crate) struct Keys<'a> {
     build: Hash,
     pub(crate) modules: &'a Modules,
+    remembered: RememberedHashes,
     sources: Memo<String, Option<Arc<Source>>>,
     files: Memo<String, Hash>,
     diagnostics: Memo<Cc1, Option<Arc<[String]>>>,
 }
 
 impl<'a> Keys<'a> {
-    pub(crate) fn new(build: Hash, modules: &'a Modules) -> Self {
+    pub(crate) fn new(build: Hash, modules: &'a Modules, remembered: RememberedHashes) -> Self {
         let (sources, files, diagnostics) = Default::default();
-        Self { build, modules, sources, files, diagnostics }
+        Self { build, modules, remembered, sources, files, diagnostics }
+    }
+
+    /// Leaves the hashes of modules for later runs.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub(crate) fn keep_hashes(&self) -> io::Result<()> {
+        self.remembered.keep()
     }
 
     /// The key of the object that `job` makes.
@@ -165,7 +176,15 @@ impl<'a> Keys<'a> {
             let file = file_of(self.modules, id);
             let file = file.and_then(|path| Marks::of(&path).map(|marks| (path, marks)));
             let mut reading = self.modules.reading();
-            let hash = blake3::hash(reading.open(id).ok()?.bitcode());
+            let module = reading.open(id).ok()?;
+            let make = || blake3::hash(module.bitcode());
+            let hash = match (&file, module.file_identity()) {
+                // A file of that name may have taken the place of the one that was opened.
+                (Some((_, marks)), Some(opened)) if marks.are_of(opened) => {
+                    self.remembered.get(id, marks, make)
+                }
+                _ => make(),
+            };
             Some(Arc::new(Source { id: id.to_owned(), hash, file }))
         };
         self.sources.get(id, look).ok_or(Uncacheable::Unreadable)

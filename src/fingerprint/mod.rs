@@ -12,10 +12,12 @@ pub(crate) mod files;
 mod key;
 mod parts;
 pub(crate) mod program;
+mod remembered;
 mod uncacheable;
 
 pub use key::Key;
 pub(crate) use key::{Keys, Read};
 pub use parts::Change;
 pub(crate) use parts::Fingerprint;
+pub(crate) use remembered::RememberedHashes;
 pub use uncacheable::Uncacheable;

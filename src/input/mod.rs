@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub use archives::{Archives, Glance};
 use llvm_build::{Bitcode, OpenError};
 pub use location::Location;
-pub use marks::Marks;
+pub use marks::{Marks, now};
 
 use crate::memo::Memo;
 

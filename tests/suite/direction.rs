@@ -5,23 +5,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders of the library, and what each uses. Each stands below all that it uses, so there are no circles.
-const USES: [(&str, &[&str]); 18] = [
+const USES: [(&str, &[&str]); 19] = [
     ("memo", &[]),
     ("parallel", &[]),
     ("toolchain", &[]),
     ("output", &[]),
     ("trust", &[]),
+    ("records", &["output"]),
     ("config", &["trust"]),
     ("input", &["memo"]),
     ("options", &["config", "input"]),
     ("plan", &["input", "options", "output"]),
-    ("fingerprint", &["input", "memo", "plan"]),
+    ("fingerprint", &["input", "memo", "plan", "records"]),
     ("backend", &["input", "options", "output", "plan"]),
     ("cache", &["backend", "fingerprint", "input", "memo", "output", "plan", "trust"]),
     ("report", &["backend", "cache", "plan"]),
     ("incremental", &["backend", "fingerprint", "output", "parallel", "plan", "report"]),
     ("verify", &["backend", "input", "output", "parallel", "plan", "toolchain"]),
-    ("farm", &["backend", "cache", "input", "output", "parallel", "plan", "report", "trust"]),
+    ("farm", &["backend", "cache", "input", "output", "parallel", "plan", "records", "report", "trust"]),
     (
         "link",
         &["backend", "cache", "farm", "input", "options", "output", "plan", "report", "toolchain", "trust"],

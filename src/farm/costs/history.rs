@@ -1,16 +1,6 @@
-//! What jobs cost in earlier runs, in files that many processes share without locks.
-//!
-//! A job's entry is in one of a few files, by its key. A file is read whole and replaced whole; of two processes
-//! that replace it at the same moment, one learnt for nothing, which costs a prediction and nothing else. So does a
-//! file that is missing, damaged or of another version.
+//! What jobs cost in earlier runs.
 
-use std::collections::HashMap;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use crate::output::OutputFile;
+use crate::records::{FILES, Record, Records};
 
 /// Names a job from run to run.
 pub(super) type JobKey = u64;
@@ -28,120 +18,58 @@ pub(super) struct Cost {
     pub(super) day: u32,
 }
 
-/// Opens a file of entries, and is raised with their format.
-const MAGIC: &[u8; 8] = b"tfcosts1";
+/// The costs of jobs, in the files of a directory.
+pub(super) type History = Records<Cost>;
 
-/// A key and its entry in a file, bytes: little-endian, without padding.
-const RECORD: usize = 32;
+impl Record for Cost {
+    type Key = JobKey;
 
-/// The number of files: few for a large link on a slow file system, and not all of what is known for a small one.
-const FILES: u64 = 16;
+    const MAGIC: &'static [u8; 8] = b"tfcosts1";
+    const SIZE: usize = 32;
+    /// All files together are 8 MiB then.
+    const MOST: usize = 16_384;
 
-/// The most entries of a file; the oldest fall away. All files together are 8 MiB then.
-const MOST_ENTRIES: usize = 16_384;
-
-/// Entries by key, in the files of a directory.
-#[derive(Clone, Debug)]
-pub(super) struct History {
-    directory: PathBuf,
-}
-
-impl History {
-    /// Those in `directory`, which need not be there.
-    pub(super) fn at(directory: PathBuf) -> Self {
-        Self { directory }
+    fn file_of(key: JobKey) -> u8 {
+        key.to_le_bytes()[0] % FILES
     }
 
-    /// What is known of `keys`, and of others.
-    pub(super) fn read(&self, keys: &[JobKey]) -> HashMap<JobKey, Cost> {
-        let is_needed = |number: &u64| keys.iter().any(|key| key % FILES == *number);
-        (0..FILES).filter(is_needed).flat_map(|number| read(&self.path(number))).collect()
+    fn day(&self) -> u32 {
+        self.day
     }
 
-    /// Adds what was learnt. Seconds become the mean of what they were and what they are, so that a run on a busy
-    /// machine does not spoil them.
-    ///
-    /// # Errors
-    /// A file cannot be written.
-    pub(super) fn add(&self, learnt: &HashMap<JobKey, Cost>) -> io::Result<()> {
-        if !learnt.is_empty() {
-            fs::create_dir_all(&self.directory)?;
-        }
-        for number in 0..FILES {
-            let mut news = learnt.iter().filter(|(key, _)| **key % FILES == number).peekable();
-            if news.peek().is_none() {
-                continue;
-            }
-            let path = self.path(number);
-            let mut entries = read(&path);
-            for (&key, &entry) in news {
-                let before = entries.get(&key).filter(|before| before.size == entry.size);
-                let seconds = before.map_or(entry.seconds, |before| (before.seconds + entry.seconds) / 2.0);
-                entries.insert(key, Cost { seconds, ..entry });
-            }
-            OutputFile::create(&path)?.finish(&encoded(&newest(entries)))?;
-        }
-        Ok(())
+    /// Seconds become the mean of what they were and what they are, so that a run on a busy machine does not spoil them.
+    fn after(self, before: Self) -> Self {
+        let is_of_same = before.size == self.size;
+        let seconds = if is_of_same { (before.seconds + self.seconds) / 2.0 } else { self.seconds };
+        Self { seconds, ..self }
     }
 
-    fn path(&self, number: u64) -> PathBuf {
-        self.directory.join(format!("{number:x}"))
-    }
-}
-
-/// Today, in days since 1970.
-pub(super) fn today() -> u32 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u32::try_from(since.as_secs() / (24 * 60 * 60)).unwrap_or(u32::MAX)
-}
-
-fn newest(entries: HashMap<JobKey, Cost>) -> Vec<(JobKey, Cost)> {
-    let mut entries: Vec<(JobKey, Cost)> = entries.into_iter().collect();
-    entries.sort_unstable_by_key(|(key, entry)| (std::cmp::Reverse(entry.day), *key));
-    entries.truncate(MOST_ENTRIES);
-    entries
-}
-
-/// The entries of a file, none if it is not whole.
-fn read(path: &Path) -> HashMap<JobKey, Cost> {
-    fs::read(path).ok().and_then(|bytes| decoded(&bytes)).unwrap_or_default()
-}
-
-fn encoded(entries: &[(JobKey, Cost)]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(MAGIC.len() + entries.len() * RECORD + blake3::OUT_LEN);
-    bytes.extend(MAGIC);
-    for (key, entry) in entries {
-        for number in [*key, entry.size, entry.peak_memory] {
+    fn encode(&self, key: JobKey, bytes: &mut Vec<u8>) {
+        for number in [key, self.size, self.peak_memory] {
             bytes.extend(number.to_le_bytes());
         }
-        bytes.extend(entry.seconds.to_le_bytes());
-        bytes.extend(entry.day.to_le_bytes());
+        bytes.extend(self.seconds.to_le_bytes());
+        bytes.extend(self.day.to_le_bytes());
     }
-    let hash = blake3::hash(&bytes);
-    bytes.extend(hash.as_bytes());
-    bytes
-}
 
-fn decoded(bytes: &[u8]) -> Option<HashMap<JobKey, Cost>> {
-    let (content, hash) = bytes.split_last_chunk::<{ blake3::OUT_LEN }>()?;
-    let (records, []) = content.strip_prefix(MAGIC)?.as_chunks::<RECORD>() else { return None };
-    (blake3::hash(content) == *hash).then(|| records.iter().filter_map(record).collect())
-}
-
-fn record(bytes: &[u8; RECORD]) -> Option<(JobKey, Cost)> {
-    let long = |at| bytes[at..].first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
-    let (seconds, day) = bytes[24..].split_first_chunk()?;
-    let entry = Cost {
-        size: long(8)?,
-        peak_memory: long(16)?,
-        seconds: f32::from_le_bytes(*seconds),
-        day: u32::from_le_bytes(*day.first_chunk()?),
-    };
-    Some((long(0)?, entry))
+    fn decode(bytes: &[u8]) -> Option<(JobKey, Self)> {
+        let long = |at: usize| bytes.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+        let (seconds, day) = bytes.get(24..)?.split_first_chunk()?;
+        let cost = Self {
+            size: long(8)?,
+            peak_memory: long(16)?,
+            seconds: f32::from_le_bytes(*seconds),
+            day: u32::from_le_bytes(*day.first_chunk()?),
+        };
+        Some((long(0)?, cost))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::fs;
+
     use super::*;
 
     fn entry(seconds: f32) -> Cost {
@@ -188,14 +116,13 @@ mod tests {
     #[test]
     fn the_oldest_fall_away() {
         let (_directory, history) = history();
-        let key = |number: usize| number as u64 * FILES;
+        let key = |number: usize| number as u64 * u64::from(FILES);
         let old = Cost { day: 1, ..entry(1.0) };
-        let all =
-            (0..MOST_ENTRIES + 5).map(|number| (key(number), if number < 5 { old } else { entry(1.0) }));
+        let all = (0..Cost::MOST + 5).map(|number| (key(number), if number < 5 { old } else { entry(1.0) }));
         history.add(&all.collect()).unwrap();
         let left = history.read(&[0]);
-        assert_eq!(left.len(), MOST_ENTRIES);
+        assert_eq!(left.len(), Cost::MOST);
         assert!((0..5).all(|number| !left.contains_key(&key(number))));
-        assert_eq!(fs::read_dir(&history.directory).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(history.directory()).unwrap().count(), 1);
     }
 }

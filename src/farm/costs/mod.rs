@@ -16,6 +16,7 @@ use crate::backend;
 use crate::input::Location;
 use crate::parallel;
 use crate::plan::{Job, Plan};
+use crate::records::today;
 use crate::report::JobReport;
 
 /// What a job is expected to cost.
@@ -55,7 +56,7 @@ impl Costs {
     /// # Errors
     /// A file cannot be written.
     pub(super) fn learn(&self, plan: &Plan, reports: &[Option<JobReport>]) -> io::Result<()> {
-        let day = history::today();
+        let day = today();
         let entry = |job: &Job, report: &JobReport| {
             let done = report.result.as_ref().ok().filter(|_| !report.is_from_cache())?;
             let peak_memory = done.peak_memory.unwrap_or(0);
