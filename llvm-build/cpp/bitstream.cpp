@@ -10,7 +10,6 @@ Error BitstreamWalk::malformed() const {
   return createStringError(std::errc::illegal_byte_sequence, "malformed %s", What);
 }
 
-// Without recursion: blocks are in each other as deep as a file likes.
 Error BitstreamWalk::walk() {
   while (!Stopped && (!Open.empty() || !Stream.AtEndOfStream())) {
     Expected<BitstreamEntry> Entry = Stream.advance();
@@ -42,6 +41,8 @@ Error BitstreamWalk::enter(unsigned Block, unsigned Parent) {
     return readAbbreviations();
   if (!enters(Block, Parent))
     return Stream.SkipBlock();
+  if (Open.size() == Deepest)
+    return malformed();
   unsigned Words = 0;
   if (Error E = Stream.EnterSubBlock(Block, &Words))
     return E;

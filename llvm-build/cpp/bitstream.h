@@ -44,6 +44,9 @@ protected:
   const llvm::BitstreamCursor &stream() const { return Stream; }
 
 private:
+  // Blocks within blocks that no bitcode has so deep: each keeps a copy of its abbreviations.
+  static constexpr size_t Deepest = 8;
+
   llvm::Error enter(unsigned Block, unsigned Parent);
   llvm::Error read(unsigned Block, unsigned Abbreviation);
   llvm::Error readAbbreviations();

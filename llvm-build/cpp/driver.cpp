@@ -67,7 +67,8 @@ DriverOutcome run_driver(rust::Slice<const rust::String> Args, rust::Str Clang,
   Printer.setPrefix(ref(Program).str());
   IntrusiveRefCntPtr<DiagnosticsEngine> Diags = makeIntrusiveRefCnt<DiagnosticsEngine>(
       DiagnosticIDs::create(), *DiagOpts, &Printer, /*ShouldOwnClient=*/false);
-  IntrusiveRefCntPtr<vfs::FileSystem> FS = vfs::getRealFileSystem();
+  // With a working directory of its own, which -working-directory= changes.
+  IntrusiveRefCntPtr<vfs::FileSystem> FS = vfs::createPhysicalFileSystem();
   ProcessWarningOptions(*Diags, *DiagOpts, *FS, /*ReportDiags=*/false);
 
   // `@file` arguments, as clang's main function expands them before the driver sees any.

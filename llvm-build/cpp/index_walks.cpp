@@ -144,6 +144,8 @@ private:
       // `ModuleSummaryIndex::setFlags`.
       Skip = Operands[0] & 2;
       break;
+    // As LLVM wrote it before version 18.
+    case bitc::FS_COMBINED:
     case bitc::FS_COMBINED_PROFILE:
       if (Operands.size() < 4)
         return malformed();

@@ -6,7 +6,7 @@ use std::io;
 use cxx::UniquePtr;
 
 use crate::bridge::ffi::{self, Imports, IndexMeaning, ModuleFacts, ModuleRecord};
-use crate::mapped::{FileIdentity, Mapped};
+use crate::mapped::{FileState, Mapped};
 
 /// Why a file is not an input.
 #[derive(Debug)]
@@ -117,9 +117,9 @@ impl Bitcode {
         self.raw().bytes()
     }
 
-    /// The file that it is in, if that is mapped.
-    pub fn file_identity(&self) -> Option<FileIdentity> {
-        self.bytes.identity()
+    /// The file that it is in, as it was when it was mapped, if it was.
+    pub fn file_state(&self) -> Option<FileState> {
+        self.bytes.file_state()
     }
 
     /// Bytes of bitcode.

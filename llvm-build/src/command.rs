@@ -428,6 +428,15 @@ mod tests {
     }
 
     #[test]
+    fn a_command_changes_no_working_directory() {
+        let before = std::env::current_dir().unwrap();
+        let driver = Driver { clang: "clang", program: "thinfarm", check_inputs: false };
+        let args = ["-working-directory=src", "-c", "a.c"].map(str::to_owned);
+        drive(driver, &args).unwrap();
+        assert_eq!(std::env::current_dir().unwrap(), before);
+    }
+
+    #[test]
     fn cc1_has_options_of_its_own() {
         let line = "-cc1 -triple t -emit-llvm-bc -flto=thin -flto-unit -main-file-name a.c -split-dwarf-output a.dwo -O2";
         let args: Vec<String> = line.split(' ').map(str::to_owned).collect();

@@ -51,7 +51,7 @@ pub use lld::{
     LinkCompiler, LinkHooks, codegen_words, exit_as_lld, expand_response_files, first_fat_object,
     has_run_lto, link, say_as_lld,
 };
-pub use mapped::{FileIdentity, Mapped};
+pub use mapped::{FileState, Mapped};
 pub use mappings::release_read_mappings;
 pub use process::{
     LLVM_MAJOR, build_bindir, build_version, clang_version, executed_path, initialize, llvm_version,

@@ -1,12 +1,13 @@
 //! Bytes that several have: files in memory, and what was never in one.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::ops::{Deref, Range};
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use memmap2::{Mmap, UncheckedAdvice};
+use serde::{Deserialize, Serialize};
 
 /// The bytes of a file that is mapped, or of memory of this process, or a part of them. Clones and parts share them.
 #[derive(Clone, Debug)]
@@ -15,18 +16,41 @@ pub struct Mapped {
     range: Range<usize>,
 }
 
-/// Which file of this machine something is, whatever it is called by now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileIdentity {
-    /// The number of its device.
-    pub device: u64,
-    /// Its number there.
-    pub inode: u64,
+/// Which file of this machine something is, in which state, whatever it is called by now: who writes or replaces it
+/// changes one of these, unless within the same tick of the file system's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileState {
+    size: u64,
+    device: u64,
+    inode: u64,
+    /// Nanoseconds since 1970.
+    modified: i128,
+    /// Of the file's data or attributes, nanoseconds since 1970.
+    changed: i128,
+}
+
+impl FileState {
+    /// That of the file with this `metadata`.
+    pub fn of(metadata: &Metadata) -> Self {
+        let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+        Self {
+            size: metadata.size(),
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            changed: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// When the file or its attributes were last written, nanoseconds since 1970.
+    pub fn latest(&self) -> i128 {
+        self.modified.max(self.changed)
+    }
 }
 
 #[derive(Debug)]
 enum Source {
-    File(Mmap, FileIdentity),
+    File(Mmap, FileState),
     Memory(Box<[u8]>),
 }
 
@@ -61,8 +85,8 @@ impl Mapped {
         // a read fault, which the guard around every LLVM call turns into an error of that job; a
         // linker that maps its inputs takes the same risk.
         let map = unsafe { Mmap::map(file) }?;
-        let identity = FileIdentity { device: metadata.dev(), inode: metadata.ino() };
-        Ok(Self { range: 0..map.len(), source: Arc::new(Source::File(map, identity)) })
+        let state = FileState::of(&metadata);
+        Ok(Self { range: 0..map.len(), source: Arc::new(Source::File(map, state)) })
     }
 
     /// `size` bytes from `offset` on, or `None` if these are not all there.
@@ -72,10 +96,10 @@ impl Mapped {
         (end <= self.range.end).then(|| Self { source: self.source.clone(), range: start..end })
     }
 
-    /// The file that is mapped, if it is one.
-    pub fn identity(&self) -> Option<FileIdentity> {
+    /// The file that is mapped, as it was when that was done, if it is one.
+    pub fn file_state(&self) -> Option<FileState> {
         match &*self.source {
-            Source::File(_, identity) => Some(*identity),
+            Source::File(_, state) => Some(*state),
             Source::Memory(_) => None,
         }
     }

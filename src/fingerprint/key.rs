@@ -81,7 +81,7 @@ pub(crate) struct Source {
     pub(crate) id: String,
     /// Of the bitcode, as it is mapped.
     pub(crate) hash: Hash,
-    /// Of the file, before it was read.
+    /// Of the file, as it was opened and when it was to be read.
     file: Option<(PathBuf, Marks)>,
 }
 
@@ -178,12 +178,11 @@ impl<'a> Keys<'a> {
             let mut reading = self.modules.reading();
             let module = reading.open(id).ok()?;
             let make = || blake3::hash(module.bitcode());
-            let hash = match (&file, module.file_identity()) {
-                // A file of that name may have taken the place of the one that was opened.
-                (Some((_, marks)), Some(opened)) if marks.are_of(opened) => {
-                    self.remembered.get(id, marks, make)
-                }
-                _ => make(),
+            // It may have been opened long before, and written or replaced since. Nothing is kept for such a file.
+            let file = file.filter(|(_, marks)| Marks::of_opened(module) == Some(*marks));
+            let hash = match &file {
+                Some((_, marks)) => self.remembered.get(id, marks, make),
+                None => make(),
             };
             Some(Arc::new(Source { id: id.to_owned(), hash, file }))
         };
@@ -237,10 +236,46 @@ fn file_of(modules: &Modules, id: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+    use std::process::Command;
+
     use super::*;
+    use crate::toolchain::Tool;
 
     fn hash(text: &str) -> Hash {
         blake3::hash(text.as_bytes())
+    }
+
+    /// Planning opens modules before their marks are looked at.
+    #[test]
+    fn a_module_that_was_written_or_replaced_since_it_was_opened_counts_as_changed() {
+        let directory = tempfile::tempdir().unwrap();
+        let [source, object, other] = ["m.c", "m.o", "other.o"].map(|name| directory.path().join(name));
+        let compile = |text: &str, object: &Path| {
+            fs::write(&source, text).unwrap();
+            let mut clang = Command::new(Tool::Clang.path().unwrap());
+            let status = clang.args(["-flto=thin", "-c", "-o"]).arg(object).arg(&source).status();
+            assert!(status.unwrap().success());
+        };
+        compile("int f(void) { return 1; }", &object);
+        compile("int g(void) { return 1; }", &other);
+        let id = object.to_str().unwrap();
+        let index = directory.path().join("m.bc");
+        fs::write(&index, "index").unwrap();
+        let job = Job::new(id, index, "m.native.o", Arc::default());
+        let is_unchanged = |change: &dyn Fn()| {
+            let modules = Modules::default();
+            modules.glimpse(id).unwrap();
+            change();
+            let keys = Keys::new(hash("build"), &modules, RememberedHashes::in_cache(directory.path()));
+            let source = keys.source(id).unwrap();
+            let read = Read { modules: vec![source], index: hash("index"), files: Vec::new() };
+            read.is_unchanged(&job)
+        };
+        assert!(is_unchanged(&|| {}));
+        assert!(!is_unchanged(&|| drop(fs::write(id, fs::read(&other).unwrap()))));
+        assert!(!is_unchanged(&|| drop(fs::rename(&other, id))));
     }
 
     #[test]

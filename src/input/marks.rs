@@ -1,52 +1,34 @@
 //! Marks of a file by which one that is untouched is known.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use llvm_build::FileIdentity;
+use llvm_build::{Bitcode, FileState};
 use serde::{Deserialize, Serialize};
 
 /// Writes within this time of a reading may leave the marks as they were: clocks of file systems are
 /// coarse. Nanoseconds.
 const RACY: i128 = 2_000_000_000;
 
-/// What the file system says of a file; whatever writes or replaces it changes one of these, unless it does so
-/// within the same tick of the file system's clock.
+/// What the file system says of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Marks {
-    size: u64,
-    device: u64,
-    inode: u64,
-    /// Nanoseconds since 1970.
-    modified: i128,
-    /// Of the file's data or attributes, nanoseconds since 1970.
-    changed: i128,
-}
+pub struct Marks(FileState);
 
 impl Marks {
     /// Those of the file at `path`, if there is one.
     pub fn of(path: &Path) -> Option<Self> {
-        let metadata = fs::metadata(path).ok()?;
-        let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
-        Some(Self {
-            size: metadata.size(),
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
-            changed: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
-        })
+        fs::metadata(path).ok().map(|metadata| Self(FileState::of(&metadata)))
+    }
+
+    /// Those of the file that `module` is in, when that was opened, if it is in one.
+    pub fn of_opened(module: &Bitcode) -> Option<Self> {
+        module.file_state().map(Self)
     }
 
     /// Whether a file that was read at this time ([`now`]) is known by its marks: no later write can have left the same.
     pub fn are_sure_at(&self, read: i128) -> bool {
-        self.modified.max(self.changed) + RACY < read
-    }
-
-    /// Whether these are of that file.
-    pub fn are_of(&self, file: FileIdentity) -> bool {
-        file == FileIdentity { device: self.device, inode: self.inode }
+        self.0.latest() + RACY < read
     }
 }
 
@@ -63,7 +45,7 @@ mod tests {
     fn marks_are_sure_only_if_the_file_was_old_when_it_was_read() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let marks = Marks::of(file.path()).unwrap();
-        let latest = marks.modified.max(marks.changed);
+        let latest = marks.0.latest();
         assert!(marks.are_sure_at(latest + RACY + 1));
         assert!(!marks.are_sure_at(latest + RACY));
     }

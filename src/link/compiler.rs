@@ -264,6 +264,8 @@ impl llvm_build::LinkCompiler for Compiler<'_> {
             Some(line) => sources.with_link(line),
             None => sources,
         };
+        // Of its mappings lld only needs the names of symbols from now on.
+        release_read_mappings();
         let directory = self.directory.path().to_owned();
         let (mut plan, settled) = self.plan(&mut sources, &jobs, &directory)?;
         (self.listen)(&LinkEvent::Settled(&settled))?;
@@ -274,10 +276,9 @@ impl llvm_build::LinkCompiler for Compiler<'_> {
         let places = self.directory.places().iter().cloned();
         keep_in_memory(&mut plan, &mut asked, Spool::new(farm.memory_for_objects(), places), &self.hooks);
         (self.listen)(&LinkEvent::Planned(&plan, &sources))?;
+        // Jobs read by way of these.
         let modules = sources.modules().clone();
         drop(sources);
-        // Jobs read by way of these. Of its own mappings lld only needs the names of symbols from now on.
-        release_read_mappings();
         self.phases.end(Doing::Planning);
         let mut failure = None;
         let report = farm.prepare(&plan).reading(modules).execute(|event| {

@@ -130,6 +130,9 @@ mod tests {
         assert_eq!(said("-cc1 -O2 -fno-pie -main-file-name a.c", here), first + 7);
         assert_eq!(said("-cc1 -O2 -fno-pie -main-file-name b.c -split-dwarf-output b.dwo", here), first + 8);
         assert_eq!(said("@gone -O2 -fno-pie", here), first + 8, "there may be anything in it");
+        // For clang the word ends before its end, and the empty one belongs to the option before it.
+        assert_eq!(said("-O2\0-O3", here), first + 8);
+        assert_eq!(said("-O2  -fno-pie", here), first + 8);
     }
 
     /// With relative paths of files, other words than those that are left decide where the command ran.

@@ -27,13 +27,18 @@ pub(super) struct IncludeDirectories {
 impl IncludeDirectories {
     /// Those of `options`. `None` if there are none that can be told.
     pub(super) fn of(options: &FileOptions, words: &mut Words) -> Option<Self> {
+        if options.flags.iter().any(|flag| flag.contains(STAND_IN)) {
+            return None;
+        }
         let mut flags = Vec::with_capacity(options.flags.len());
         let mut directories = Vec::new();
         flags.extend(options.flags.first().filter(|flag| *flag == "-cc1").cloned());
         for (option, shape) in words.options(&options.flags)? {
             match option {
                 [joined] if shape.is_include_directory => {
-                    let (name, directory) = joined.split_at_checked("-I".len())?;
+                    // Or the long name, with `=`.
+                    let (name, directory) =
+                        joined.split_at_checked("-I".len()).filter(|(name, _)| *name == "-I")?;
                     flags.push(format!("{name}{}", stand_in(directories.len())));
                     directories.push(directory.to_owned());
                 }

@@ -174,7 +174,8 @@ impl Sources {
     #[must_use]
     pub(crate) fn with_link(self, line: LinkLine) -> Self {
         let frame = Frame { first: Vec::new(), last: line.orders(), from: LINK };
-        Self { link: Some(line), giver: LINK, frame, ..self }
+        // What commands say inside a link is another thing.
+        Self { link: Some(line), giver: LINK, frame, commands: Commands::default(), ..self }
     }
 
     /// Puts the options of `frame` around those of every module.

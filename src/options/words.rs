@@ -12,10 +12,10 @@ pub(super) struct Words {
 }
 
 impl Words {
-    /// The options of clang's driver, or (`-cc1` first, which is none) of cc1, each with its values. `None` if a response
-    /// file is among them, in which there may be anything.
+    /// The options of clang's driver, or (`-cc1` first, which is none) of cc1, each with its values. `None` if there is a
+    /// response file, in which there may be anything, or a word that ends for clang before its end or has none.
     pub(super) fn options<'a>(&mut self, args: &'a [String]) -> Option<Vec<(&'a [String], WordShape)>> {
-        if args.iter().any(|word| word.starts_with('@')) {
+        if args.iter().any(|word| word.starts_with('@') || word.contains('\0') || word.is_empty()) {
             return None;
         }
         let is_cc1 = args.first().is_some_and(|word| word == "-cc1");
