@@ -4,10 +4,10 @@
 //! object         as it is, at the beginning, where a disk can share its blocks with the output
 //! about          JobDone, as JSON
 //! object size    8 bytes, little-endian
-//! seal           32 bytes, BLAKE3 of the key and all of the above
+//! seal           16 bytes, XXH3 of the key and all of the above, little-endian
 //! ```
 //!
-//! The key is under the seal, so that an entry under the wrong name is as bad as a damaged one. One file
+//! The seal is against accidents, and reading it is much of what a link costs whose objects are all there. The key is under the seal, so that an entry under the wrong name is as bad as a damaged one. One file
 //! rather than two: there is no half of an entry, nor halves of two.
 
 use std::borrow::Cow;
@@ -16,7 +16,6 @@ use std::io::{self, ErrorKind, Read, Seek};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use blake3::Hasher;
 use llvm_build::Mapped;
 use nix::errno::Errno;
 use nix::sys::stat::futimens;
@@ -24,6 +23,8 @@ use nix::sys::statfs::{
     BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, FsType, OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, XFS_SUPER_MAGIC, fstatfs,
 };
 use nix::sys::time::TimeSpec;
+
+use xxhash_rust::xxh3::Xxh3;
 
 use super::Key;
 use crate::backend::JobDone;
@@ -33,7 +34,10 @@ use crate::output::OutputFile;
 const SIZE: u64 = 8;
 
 /// Bytes of the seal.
-const SEAL: u64 = blake3::OUT_LEN as u64;
+const SEAL: u64 = size_of::<u128>() as u64;
+
+/// How much of a large entry is read at once, bytes.
+const CHUNK: usize = 256 << 10;
 
 /// Entries up to this size are read at once, bytes.
 const SMALL: u64 = 64 << 10;
@@ -82,8 +86,7 @@ impl From<io::Error> for Miss {
 pub(super) fn write(file: OutputFile, key: &Key, mut object: &[u8], about: &JobDone) -> io::Result<()> {
     let mut rest = serde_json::to_vec(about)?;
     rest.extend((object.len() as u64).to_le_bytes());
-    let seal = Hasher::new().update(key.as_bytes()).update(object).update(&rest).finalize();
-    rest.extend(seal.as_bytes());
+    rest.extend(seal([&key.as_bytes()[..], object, &rest]));
     let mut file = file;
     file.append(&mut object)?;
     file.finish(&rest).map(drop)
@@ -101,13 +104,11 @@ impl Entry {
             None => read(&file, offset, size).map(Cow::Owned),
         };
 
-        let mut hasher = Hasher::new();
-        hasher.update(key.as_bytes());
-        match &small {
-            Some(_) => hasher.update(&part(0, sealed)?),
-            None => hasher.update_reader((&file).take(sealed))?,
+        let seal = match &small {
+            Some(_) => seal([&key.as_bytes()[..], &part(0, sealed)?]),
+            None => seal_of_file(key, &file, sealed)?,
         };
-        if hasher.finalize().as_bytes()[..] != part(sealed, SEAL)?[..] {
+        if seal[..] != part(sealed, SEAL)?[..] {
             return Err(Miss::Damaged("its bytes are not those that were written"));
         }
 
@@ -180,6 +181,30 @@ impl Entry {
         // Only the owner may; others change the order.
         let _ = self.file.set_times(before);
     }
+}
+
+/// The seal of `parts`.
+fn seal<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; SEAL as usize] {
+    let mut hasher = Xxh3::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    hasher.digest128().to_le_bytes()
+}
+
+/// The seal of `key` and so many bytes of `file`.
+fn seal_of_file(key: &Key, file: &File, size: u64) -> io::Result<[u8; SEAL as usize]> {
+    let mut hasher = Xxh3::new();
+    hasher.update(key.as_bytes());
+    let mut chunk = vec![0; CHUNK.min(size as usize)];
+    let mut offset = 0;
+    while offset < size {
+        let read = chunk.len().min((size - offset) as usize);
+        file.read_exact_at(&mut chunk[..read], offset)?;
+        hasher.update(&chunk[..read]);
+        offset += read as u64;
+    }
+    Ok(hasher.digest128().to_le_bytes())
 }
 
 fn read(file: &File, offset: u64, size: u64) -> io::Result<Vec<u8>> {
@@ -320,8 +345,8 @@ mod tests {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("entry");
             // Also one that somebody sealed.
-            let seal = Hasher::new().update(key("a").as_bytes()).update(&bytes).finalize();
-            for file in [bytes.clone(), [&bytes[..], seal.as_bytes()].concat()] {
+            let seal = seal([&key("a").as_bytes()[..], &bytes]);
+            for file in [bytes.clone(), [&bytes[..], &seal].concat()] {
                 fs::write(&path, file).unwrap();
                 prop_assert!(matches!(Entry::open(&path, &key("a")), Err(Miss::Damaged(_))));
             }
