@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::OnceLock;
 
 use cxx::UniquePtr;
 
@@ -35,6 +36,7 @@ pub struct Bitcode {
     module: UniquePtr<ffi::BitcodeModule>,
     bytes: Mapped,
     facts: ModuleFacts,
+    may_have_command: OnceLock<bool>,
     id: Box<str>,
 }
 
@@ -73,7 +75,7 @@ impl Bitcode {
                 "it has no target triple: this looks like an index, not a module".to_owned(),
             ));
         }
-        Ok(Self { module, bytes, facts, id: id.into() })
+        Ok(Self { module, bytes, facts, may_have_command: OnceLock::new(), id: id.into() })
     }
 
     /// The module id it was opened with.
@@ -88,7 +90,7 @@ impl Bitcode {
 
     /// Whether [`Bitcode::record`] is worth its while for a command line: if not, it has none. Builds nothing.
     pub fn may_have_command(&self) -> bool {
-        self.raw().may_have_command()
+        *self.may_have_command.get_or_init(|| self.raw().may_have_command())
     }
 
     /// What the module remembers of how it was made. Costs about as much as importing from it.

@@ -170,7 +170,10 @@ impl<'a> Compiler<'a> {
         sources: &mut Sources,
         jobs: &[LinkJob],
         directory: &Path,
+        threads: NonZero<usize>,
     ) -> Result<(Plan, Settled), String> {
+        let modules: Vec<&str> = jobs.iter().map(|job| job.module.as_str()).collect();
+        sources.look_at(&modules, threads);
         let files: Vec<ModuleFiles> = jobs.iter().map(|job| files(job, directory)).collect();
         let mut resolver = Resolver::new(Tool::clang_for_driver());
         if let Some(terms) = &self.terms {
@@ -267,7 +270,8 @@ impl llvm_build::LinkCompiler for Compiler<'_> {
         // Of its mappings lld only needs the names of symbols from now on.
         release_read_mappings();
         let directory = self.directory.path().to_owned();
-        let (mut plan, settled) = self.plan(&mut sources, &jobs, &directory)?;
+        let (mut plan, settled) =
+            self.plan(&mut sources, &jobs, &directory, farm.threads_without_permits())?;
         (self.listen)(&LinkEvent::Settled(&settled))?;
         let mut asked = Asked::new(jobs, &directory);
         if !self.dwo_directory.as_os_str().is_empty() {

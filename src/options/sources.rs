@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use super::source::{self, CompileCommands, Kept, RanIn, SourceError};
 use super::{FileOptions, Frame, LinkLine, MissingInput, Unusable, UnusableOptions};
 use crate::config::{MissingOptions, Rule, SourceName};
 use crate::input::{Location, Modules};
+use crate::parallel;
 
 /// Where the options of one module come from, for people and scripts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -191,6 +193,16 @@ impl Sources {
     /// A source knows the module, but what it says cannot be used.
     pub fn options(&mut self, module: &str) -> Result<(FileOptions, Provenance), SourceError> {
         self.find(&self.named(module), /* asks */ true)
+    }
+
+    /// Looks at `modules` on so many `threads` as sources will, so that the answers are there when these are asked.
+    pub(crate) fn look_at(&self, modules: &[&str], threads: NonZero<usize>) {
+        let is_recorded = self.sources.iter().any(|source| matches!(source, Source::Recorded));
+        let known = &self.modules;
+        parallel::map(threads, modules, |_, id| {
+            // What is wrong with one is told by who asks.
+            known.glimpse(id).is_ok_and(|module| is_recorded && module.may_have_command())
+        });
     }
 
     fn named<'a>(&self, module: &'a str) -> Named<'a> {

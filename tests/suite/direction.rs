@@ -14,7 +14,7 @@ const USES: [(&str, &[&str]); 19] = [
     ("records", &["output"]),
     ("config", &["trust"]),
     ("input", &["memo"]),
-    ("options", &["config", "input"]),
+    ("options", &["config", "input", "parallel"]),
     ("plan", &["input", "options", "output"]),
     ("fingerprint", &["input", "memo", "plan", "records"]),
     ("backend", &["input", "options", "output", "plan"]),
