@@ -35,6 +35,15 @@ impl<K: Eq + Hash, V: Clone> Memo<K, V> {
         slot.get_or_init(make).clone()
     }
 
+    /// The value of `key`, if it was made.
+    pub(crate) fn made<Q>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.slots().get(key)?.get().cloned()
+    }
+
     /// Has the value of `key` made anew for whoever asks next, if there are more than `most` values.
     pub(crate) fn forget_beyond<Q>(&self, most: usize, key: &Q)
     where

@@ -119,6 +119,11 @@ impl Bitcode {
         self.raw().bytes()
     }
 
+    /// Bytes of its file or member of an archive.
+    pub fn file_size(&self) -> u64 {
+        self.bytes.size()
+    }
+
     /// The file that it is in, as it was when it was mapped, if it was.
     pub fn file_state(&self) -> Option<FileState> {
         self.bytes.file_state()

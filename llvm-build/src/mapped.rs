@@ -6,7 +6,7 @@ use std::ops::{Deref, Range};
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
-use memmap2::{Mmap, UncheckedAdvice};
+use memmap2::{Mmap, MmapOptions, UncheckedAdvice};
 use serde::{Deserialize, Serialize};
 
 /// The bytes of a file that is mapped, or of memory of this process, or a part of them. Clones and parts share them.
@@ -84,7 +84,7 @@ impl Mapped {
         // SAFETY: the mapping is private and read-only. A file that shrinks while it is mapped makes
         // a read fault, which the guard around every LLVM call turns into an error of that job; a
         // linker that maps its inputs takes the same risk.
-        let map = unsafe { Mmap::map(file) }?;
+        let map = unsafe { MmapOptions::new().len(metadata.size() as usize).map(file) }?;
         let state = FileState::of(&metadata);
         Ok(Self { range: 0..map.len(), source: Arc::new(Source::File(map, state)) })
     }

@@ -38,6 +38,14 @@ impl Modules {
         self.known.get(id, || open().map(Arc::new).map_err(Arc::new))
     }
 
+    /// The size and kind of a module, as [`Archives::glance`] tells, but of one that is open without a look at its file.
+    pub(crate) fn glance(&self, id: &str) -> Glance {
+        match self.known.made(id) {
+            Some(Ok(module)) => Glance { size: module.file_size(), is_native: false },
+            _ => self.archives.glance(id),
+        }
+    }
+
     /// Where the modules are found.
     pub(crate) fn archives(&self) -> &Archives {
         &self.archives

@@ -189,7 +189,7 @@ impl Plan {
         let archives = modules.archives();
         let (mut jobs, mut native) = (Vec::with_capacity(files.len()), Vec::new());
         for ModuleFiles { module, index, output } in files.iter().cloned() {
-            let Glance { size, is_native } = archives.glance(&module);
+            let Glance { size, is_native } = modules.glance(&module);
             if is_native {
                 debug!(module, "is a native object already");
                 let path = archives.object_path(&module);
