@@ -6,10 +6,11 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::hash::Hash;
 use std::io;
 use std::marker::PhantomData;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -82,7 +83,8 @@ impl<R: Record> Records<R> {
     /// A file cannot be written.
     pub(crate) fn add(&self, learnt: &HashMap<R::Key, R>) -> io::Result<()> {
         if !learnt.is_empty() {
-            fs::create_dir_all(&self.directory)?;
+            // Whatever the umask, not for everybody to write to.
+            DirBuilder::new().recursive(true).mode(0o775).create(&self.directory)?;
         }
         for number in 0..FILES {
             let mut news = learnt.iter().filter(|(key, _)| R::file_of(**key) == number).peekable();

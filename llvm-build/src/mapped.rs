@@ -16,8 +16,8 @@ pub struct Mapped {
     range: Range<usize>,
 }
 
-/// Which file of this machine something is, in which state, whatever it is called by now: who writes or replaces it
-/// changes one of these, unless within the same tick of the file system's clock.
+/// What the file system says of a file. Whoever writes or replaces the file changes one of these, unless within the same tick
+/// of the file system's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileState {
     size: u64,
@@ -42,9 +42,10 @@ impl FileState {
         }
     }
 
-    /// When the file or its attributes were last written, nanoseconds since 1970.
-    pub fn latest(&self) -> i128 {
-        self.modified.max(self.changed)
+    /// When the file or its attributes were last written, nanoseconds since 1970. `None` if the file system does not say:
+    /// images that are only read, and some others, have whole seconds that somebody chose.
+    pub fn last_written(&self) -> Option<i128> {
+        (self.changed % 1_000_000_000 != 0).then(|| self.modified.max(self.changed))
     }
 }
 

@@ -13,7 +13,7 @@ use super::Key;
 use crate::output::OutputFile;
 
 /// Begins the name of an entry; the number is raised when the format changes.
-const ENTRY: &str = "llvmcache-thinfarm1-";
+const ENTRY: &str = "llvmcache-thinfarm2-";
 
 /// Begins the name of an entry until it is whole. lld's temporaries begin with `Thin-` too.
 pub(super) const TEMPORARY: &str = "Thin-thinfarm-";
@@ -104,8 +104,9 @@ pub(super) fn is_foreign(directory: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let name = entry.file_name();
-        // The entries and `llvmcache.timestamp`, which is there after the first pruning.
+        // The entries, `llvmcache.timestamp`, which is there after the first pruning, and what runs remember.
         let is_of_cache = name.as_encoded_bytes().starts_with(b"llvmcache")
+            || name.as_encoded_bytes().starts_with(b".thinfarm-")
             || name == TAG && fs::read(entry.path()).is_ok_and(|text| text == TAG_TEXT.as_bytes());
         if is_of_cache {
             return Ok(false);
@@ -126,7 +127,7 @@ mod tests {
         let name = entry.file_name().unwrap().to_str().unwrap();
         assert_eq!(Kind::of(name.as_ref()), Some(Kind::Entry(key)));
         assert_eq!(Kind::of(name[..name.len() - 1].as_ref()), Some(Kind::Other));
-        assert_eq!(Kind::of(name.replace("thinfarm1", "thinfarm2").as_ref()), Some(Kind::Other));
+        assert_eq!(Kind::of(name.replace("thinfarm2", "thinfarm3").as_ref()), Some(Kind::Other));
         assert_eq!(
             Kind::of("llvmcache-0123456789abcdef0123456789abcdef01234567".as_ref()),
             Some(Kind::Other)

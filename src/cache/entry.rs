@@ -7,7 +7,7 @@
 //! seal           16 bytes, XXH3 of the key and all of the above, little-endian
 //! ```
 //!
-//! The seal is against accidents, and reading it is much of what a link costs whose objects are all there. The key is under the seal, so that an entry under the wrong name is as bad as a damaged one. One file
+//! The seal is against accidents. The key is under the seal, so that an entry under the wrong name is as bad as a damaged one. One file
 //! rather than two: there is no half of an entry, nor halves of two.
 
 use std::borrow::Cow;

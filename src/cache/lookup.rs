@@ -43,9 +43,15 @@ pub(crate) struct Wanted {
 }
 
 impl<'a> Lookup<'a> {
-    /// For jobs that read `modules`, and of which child workers that run `worker` may make some.
-    pub(crate) fn new(cache: &'a Cache, modules: &'a Modules, worker: Option<&Path>) -> Self {
-        let remembered = RememberedHashes::in_cache(cache.store.directory());
+    /// For jobs that read `modules`, and of which child workers that run `worker` may make some. Hashes of modules are
+    /// those of earlier runs if it `remembers`.
+    pub(crate) fn new(
+        cache: &'a Cache,
+        modules: &'a Modules,
+        worker: Option<&Path>,
+        remembers: bool,
+    ) -> Self {
+        let remembered = remembers.then(|| RememberedHashes::in_cache(cache.store.directory(), cache.build));
         let keys = Keys::new(cache.build, modules, remembered);
         Self {
             cache,
@@ -69,11 +75,8 @@ impl<'a> Lookup<'a> {
     }
 
     /// Leaves for later runs what is known of modules.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub(crate) fn finish(&self) -> io::Result<()> {
-        self.keys.keep_hashes()
+    pub(crate) fn finish(&self) {
+        self.keys.keep_hashes();
     }
 
     /// Keeps what `job` made, if that can be answered for.

@@ -24,7 +24,7 @@ use std::path::Path;
 
 use blake3::Hash;
 
-use crate::fingerprint::{Keys, RememberedHashes, program};
+use crate::fingerprint::{Keys, program};
 use crate::input::Modules;
 use crate::plan::Job;
 use crate::trust::Trust;
@@ -103,8 +103,7 @@ impl Cache {
     #[doc(hidden)]
     pub fn key(&self, job: &Job) -> Result<Key, Uncacheable> {
         let modules = Modules::default();
-        let remembered = RememberedHashes::in_cache(self.store.directory());
-        Keys::new(self.build, &modules, remembered).of(job).map(|(key, _)| key)
+        Keys::new(self.build, &modules, None).of(job).map(|(key, _)| key)
     }
 
     /// What went wrong with it up to now, though no job failed of it: a line for each kind of problem.

@@ -12,6 +12,7 @@ use super::Key;
 use super::directory::{self, Found, Kind};
 use super::entry::{Entry, Miss};
 use super::store::{Store, StoreError};
+use crate::fingerprint::HASHES;
 
 /// A temporary that nobody has written to for so long is nobody's.
 const ABANDONED: Duration = Duration::from_secs(60 * 60);
@@ -81,8 +82,8 @@ impl Store {
         Ok(stats)
     }
 
-    /// Removes every entry, also lld's, and temporaries that are nobody's any more; tells what was removed.
-    /// Other files in the directory stay.
+    /// Removes every entry, also lld's, temporaries that are nobody's any more, and what is remembered of modules; tells
+    /// what was removed of the first two. Other files in the directory stay.
     ///
     /// # Errors
     /// The directory cannot be read, or a file not be removed.
@@ -99,7 +100,10 @@ impl Store {
                 Err(error) => return Err(self.unusable(error)),
             }
         }
-        Ok(removed)
+        match fs::remove_dir_all(self.directory().join(HASHES)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(self.unusable(error)),
+            _ => Ok(removed),
+        }
     }
 
     /// Reads every entry of thinfarm's and removes those that are damaged. lld's entries have nothing by which

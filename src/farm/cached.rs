@@ -1,7 +1,6 @@
 //! The cache of objects in one run. What it has needs no permit to start, no memory and no worker, so all of it is
 //! written out before the first job begins.
 
-use std::io;
 use std::time::{Duration, Instant};
 
 use crate::backend::{JobError, Made};
@@ -28,11 +27,8 @@ impl<'a> Cached<'a> {
     }
 
     /// Leaves for later runs what is known of modules.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub(super) fn finish(&self) -> io::Result<()> {
-        self.lookup.finish()
+    pub(super) fn finish(&self) {
+        self.lookup.finish();
     }
 
     /// Keeps what the job at `position` made.

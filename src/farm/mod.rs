@@ -237,9 +237,10 @@ impl Farm {
 }
 
 impl Farm {
-    fn lookup<'a>(&'a self, modules: &'a Modules) -> Option<Lookup<'a>> {
+    /// What is in the cache of the objects of `plan`. Of one job it costs less to read the modules than what is remembered.
+    fn lookup<'a>(&'a self, plan: &Plan, modules: &'a Modules) -> Option<Lookup<'a>> {
         let cache = self.cache.as_ref()?;
-        Some(Lookup::new(cache, modules, self.worker_program.as_deref()))
+        Some(Lookup::new(cache, modules, self.worker_program.as_deref(), plan.jobs.len() > 1))
     }
 }
 

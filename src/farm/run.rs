@@ -114,7 +114,7 @@ impl<'a> Run<'a> {
             .as_deref()
             .map(|program| Workers::new(plan, program, &children, &farm.families, tells_stages));
         phases.end(Doing::Admission);
-        let cached = farm.lookup(modules).map(|lookup| self.look_up(lookup, &mut teller));
+        let cached = farm.lookup(plan, modules).map(|lookup| self.look_up(lookup, &mut teller));
         if cached.is_some() {
             phases.end(Doing::LookUp);
         }
@@ -195,8 +195,10 @@ impl<'a> Run<'a> {
         drop(permits);
         let usage = children.dismiss().and(before.until_now());
         teller.end(usage, farm.sharing_problem(), |reports| {
-            let costs = costs.map_or(Ok(()), |costs| costs.learn(plan, reports));
-            costs.and(cached.as_ref().map_or(Ok(()), Cached::finish))
+            if let Some(cached) = &cached {
+                cached.finish();
+            }
+            costs.map_or(Ok(()), |costs| costs.learn(plan, reports))
         });
         phases.end(Doing::Learning);
         let mut report = teller.recorder.report();

@@ -5,7 +5,6 @@
 //! archive and under the names that lld makes up for a distributed job.
 
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -44,7 +43,7 @@ impl fmt::Display for Key {
 }
 
 /// Raised when the same inputs would make another key, or another entry.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Everything that decides the bytes of an object and what is told of making it.
 #[derive(Serialize)]
@@ -81,8 +80,9 @@ pub(crate) struct Source {
     pub(crate) id: String,
     /// Of the bitcode, as it is mapped.
     pub(crate) hash: Hash,
+    file: PathBuf,
     /// Of the file, as it was opened and when it was to be read.
-    file: Option<(PathBuf, Marks)>,
+    marks: Marks,
 }
 
 /// What a key was made of, as far as it may change until the object is made.
@@ -101,24 +101,23 @@ pub(crate) struct Read {
 pub(crate) struct Keys<'a> {
     build: Hash,
     pub(crate) modules: &'a Modules,
-    remembered: RememberedHashes,
-    sources: Memo<String, Option<Arc<Source>>>,
+    remembered: Option<RememberedHashes>,
+    sources: Memo<String, Option<Result<Arc<Source>, Uncacheable>>>,
     files: Memo<String, Hash>,
     diagnostics: Memo<Cc1, Option<Arc<[String]>>>,
 }
 
 impl<'a> Keys<'a> {
-    pub(crate) fn new(build: Hash, modules: &'a Modules, remembered: RememberedHashes) -> Self {
+    pub(crate) fn new(build: Hash, modules: &'a Modules, remembered: Option<RememberedHashes>) -> Self {
         let (sources, files, diagnostics) = Default::default();
         Self { build, modules, remembered, sources, files, diagnostics }
     }
 
     /// Leaves the hashes of modules for later runs.
-    ///
-    /// # Errors
-    /// They cannot be written.
-    pub(crate) fn keep_hashes(&self) -> io::Result<()> {
-        self.remembered.keep()
+    pub(crate) fn keep_hashes(&self) {
+        if let Some(remembered) = &self.remembered {
+            remembered.keep();
+        }
     }
 
     /// The key of the object that `job` makes.
@@ -177,16 +176,19 @@ impl<'a> Keys<'a> {
             let file = file.and_then(|path| Marks::of(&path).map(|marks| (path, marks)));
             let mut reading = self.modules.reading();
             let module = reading.open(id).ok()?;
+            let (path, marks) = file?;
+            // It may have been opened long before, and written or replaced since.
+            if Marks::of_opened(module) != Some(marks) {
+                return Some(Err(Uncacheable::Changed));
+            }
             let make = || blake3::hash(module.bitcode());
-            // It may have been opened long before, and written or replaced since. Nothing is kept for such a file.
-            let file = file.filter(|(_, marks)| Marks::of_opened(module) == Some(*marks));
-            let hash = match &file {
-                Some((_, marks)) => self.remembered.get(id, marks, make),
+            let hash = match &self.remembered {
+                Some(remembered) => remembered.get(id, &path, &marks, make),
                 None => make(),
             };
-            Some(Arc::new(Source { id: id.to_owned(), hash, file }))
+            Some(Ok(Arc::new(Source { id: id.to_owned(), hash, file: path, marks })))
         };
-        self.sources.get(id, look).ok_or(Uncacheable::Unreadable)
+        self.sources.get(id, look).unwrap_or(Err(Uncacheable::Unreadable))
     }
 
     fn file(&self, path: &str) -> Hash {
@@ -203,10 +205,7 @@ impl Read {
     /// Whether what was read for the key is what was compiled, when a job is done that read it again from the same
     /// mappings.
     pub(crate) fn is_unchanged(&self, job: &Job) -> bool {
-        let is_same = |source: &Arc<Source>| match &source.file {
-            Some((path, marks)) => Marks::of(path) == Some(*marks),
-            None => false,
-        };
+        let is_same = |source: &Arc<Source>| Marks::of(&source.file) == Some(source.marks);
         self.others_are_unchanged(job) && self.modules.iter().all(is_same)
     }
 
@@ -268,8 +267,8 @@ mod tests {
             let modules = Modules::default();
             modules.glimpse(id).unwrap();
             change();
-            let keys = Keys::new(hash("build"), &modules, RememberedHashes::in_cache(directory.path()));
-            let source = keys.source(id).unwrap();
+            let keys = Keys::new(hash("build"), &modules, None);
+            let Ok(source) = keys.source(id) else { return false };
             let read = Read { modules: vec![source], index: hash("index"), files: Vec::new() };
             read.is_unchanged(&job)
         };

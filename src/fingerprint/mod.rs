@@ -19,5 +19,5 @@ pub use key::Key;
 pub(crate) use key::{Keys, Read};
 pub use parts::Change;
 pub(crate) use parts::Fingerprint;
-pub(crate) use remembered::RememberedHashes;
+pub(crate) use remembered::{FOLDER as HASHES, RememberedHashes};
 pub use uncacheable::Uncacheable;

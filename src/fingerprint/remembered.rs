@@ -1,18 +1,21 @@
 //! Hashes of modules that earlier runs have read, by the marks of the files that they are in.
 //!
-//! They are kept beside the objects of a cache, whose keys they are for. A module whose file nobody has touched is then not
-//! read at all where its object is there.
+//! They are kept beside the objects of a cache, whose keys they are for. Most of a module whose file nobody has touched is
+//! then not read where its object is there.
 
 use std::collections::HashMap;
-use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use blake3::{Hash, OUT_LEN};
+use tracing::debug;
 
 use crate::input::{Marks, now};
 use crate::memo::Memo;
 use crate::records::{FILES, Record, Records, today};
+
+/// The folder of a cache's directory that has them.
+pub(crate) const FOLDER: &str = ".thinfarm-hashes";
 
 /// Names a module in a state of its file.
 type Name = [u8; OUT_LEN];
@@ -63,23 +66,27 @@ pub(crate) struct RememberedHashes {
     learnt: Mutex<HashMap<Name, Known>>,
     /// Numbers of devices and files are this machine's, and others may use the cache.
     machine: String,
+    /// What is hashed of a file is this build's affair.
+    build: Hash,
 }
 
 impl RememberedHashes {
     /// Those in a folder of a cache's `directory`, as [`crate::farm::Costs`] are.
-    pub(crate) fn in_cache(directory: &Path) -> Self {
+    pub(crate) fn in_cache(directory: &Path, build: Hash) -> Self {
         Self {
-            records: Records::at(directory.join(".thinfarm-hashes")),
+            records: Records::at(directory.join(FOLDER)),
             earlier: Memo::default(),
             learnt: Mutex::default(),
             machine: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            build,
         }
     }
 
-    /// The hash of the module `id`, which is in a file of these `marks`. If nobody knows it, it is what `make` reads from
-    /// that very file.
-    pub(crate) fn get(&self, id: &str, marks: &Marks, make: impl FnOnce() -> Hash) -> Hash {
-        let named = serde_json::to_vec(&(&self.machine, id, marks)).expect("marks are plain data");
+    /// The hash of the module `id`, which is in the file `path` of these `marks`. If nobody knows it, it is what `make` reads
+    /// from that very file.
+    pub(crate) fn get(&self, id: &str, path: &Path, marks: &Marks, make: impl FnOnce() -> Hash) -> Hash {
+        let named = (self.build.as_bytes(), &self.machine, id, marks);
+        let named = serde_json::to_vec(&named).expect("marks are plain data");
         let name = *blake3::hash(&named).as_bytes();
         let number = Known::file_of(name);
         let earlier = self.earlier.get(&number, || Arc::new(self.records.read_file(number)));
@@ -92,7 +99,8 @@ impl RememberedHashes {
         }
         let read = now();
         let hash = make();
-        if marks.are_sure_at(read) {
+        // It may have been written while it was read.
+        if marks.are_sure_at(read) && Marks::of(path) == Some(*marks) {
             self.learn(name, Known { hash, day });
         }
         hash
@@ -102,12 +110,13 @@ impl RememberedHashes {
         self.learnt.lock().unwrap_or_else(PoisonError::into_inner).insert(name, known);
     }
 
-    /// Leaves what was learnt for later runs.
-    ///
-    /// # Errors
-    /// A file cannot be written.
-    pub(crate) fn keep(&self) -> io::Result<()> {
-        self.records.add(&self.learnt.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Leaves what was learnt for later runs. A cache that cannot be written to is none that fails anything: those read
+    /// the modules once more.
+    pub(crate) fn keep(&self) {
+        let learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = self.records.add(&learnt) {
+            debug!(%error, "hashes of modules are not remembered");
+        }
     }
 }
 
@@ -122,14 +131,15 @@ mod tests {
     fn a_file_is_read_once_unless_it_was_touched_just_now() {
         let directory = tempfile::tempdir().unwrap();
         let module = directory.path().join("m.o");
-        let hashes = || RememberedHashes::in_cache(directory.path());
+        let hashes = || RememberedHashes::in_cache(directory.path(), blake3::hash(b"build"));
         let get = |hashes: &RememberedHashes, id: &str, text: &str| {
-            hashes.get(id, &Marks::of(&module).unwrap(), || blake3::hash(text.as_bytes()))
+            let marks = Marks::of(&module).unwrap();
+            hashes.get(id, &module, &marks, || blake3::hash(text.as_bytes()))
         };
         fs::write(&module, "one").unwrap();
         let new = hashes();
         get(&new, "m.o", "one");
-        new.keep().unwrap();
+        new.keep();
         assert_eq!(get(&hashes(), "m.o", "two"), blake3::hash(b"two"), "it may still change unseen");
 
         // The time of the last change cannot be set; that of the reading can be waited for.
@@ -138,7 +148,9 @@ mod tests {
         std::thread::sleep(Duration::from_millis(2_100));
         let sure = hashes();
         assert_eq!(get(&sure, "m.o", "three"), blake3::hash(b"three"));
-        sure.keep().unwrap();
+        sure.keep();
+        let other = RememberedHashes::in_cache(directory.path(), blake3::hash(b"another build"));
+        assert_eq!(get(&other, "m.o", "other"), blake3::hash(b"other"));
         let later = hashes();
         assert_eq!(get(&later, "m.o", "four"), blake3::hash(b"three"), "it was not read");
         assert_eq!(get(&later, "m.o(member at 8)", "four"), blake3::hash(b"four"));

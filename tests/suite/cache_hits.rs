@@ -1,9 +1,11 @@
 //! The cache at every front door: objects from it are those that would be compiled, wherever they were compiled
 //! first, and nothing that can happen to it fails a build.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -36,6 +38,42 @@ fn entries(cache: &Path) -> Vec<std::path::PathBuf> {
     files
         .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("llvmcache-thinfarm"))
         .collect()
+}
+
+/// Hashes of modules that nobody has touched are remembered.
+#[test]
+fn a_module_that_is_rewritten_with_its_size_and_time_of_before_is_compiled_again() {
+    let link = Link::new();
+    let text = String::from_utf8(link.read("area.c")).unwrap();
+    let compile = |scale: &str| {
+        link.write("area.c", text.replace("scale += 2", scale));
+        link.thin_link(&link.compile_into("", &["-O2"], &[]), &[]);
+    };
+    compile("scale += 5");
+    // What the marks of a file say while it is new does not count.
+    thread::sleep(Duration::from_millis(2_100));
+    compiles(&link, &[], 0);
+    let remembered = link.path("cache/.thinfarm-hashes");
+    assert!(remembered.is_dir());
+    compiles(&link, &[], 3);
+
+    let marks = || MODULES.map(|module| fs::metadata(link.path(module)).unwrap());
+    let before = marks();
+    let sizes = before.each_ref().map(MetadataExt::size);
+    let is_as_large = |scale: &u32| {
+        compile(&format!("scale += {scale}"));
+        marks().map(|marks| marks.size()) == sizes
+    };
+    (6..30).find(is_as_large).expect("modules of one size that differ");
+    for (module, before) in MODULES.iter().zip(&before) {
+        let file = File::options().write(true).open(link.path(module)).unwrap();
+        file.set_modified(before.modified().unwrap()).unwrap();
+    }
+    compiles(&link, &[], 1);
+
+    link.thinfarm(&["cache", "clear", "--cache-dir", "cache"]).succeeded();
+    assert!(!remembered.exists());
+    compiles(&link, &[], 0);
 }
 
 #[test]
