@@ -3,7 +3,8 @@
 // lld makes an `InputFile` of every native object that it is given by `createObjFile`, also of those that it may not need
 // ("lazy": members of archives, what stands between --start-lib and --end-lib). It calls `parseFile` for a lazy one when a
 // symbol asks for it (lld/ELF/InputFiles.h). Both functions make room for those below in the copy of lld's library that
-// is linked here (build/lld.rs), and so does `parseFiles`, with which lld begins to resolve symbols. lld's headers are not installed: what is declared of its types is their names.
+// is linked here (build/lld.rs), and so does `parseFiles`, with which lld begins to resolve symbols. lld's headers are not
+// installed: what is declared of its types is their names.
 
 #include "lld_inputs.h"
 

@@ -110,8 +110,7 @@ impl RememberedHashes {
         self.learnt.lock().unwrap_or_else(PoisonError::into_inner).insert(name, known);
     }
 
-    /// Leaves what was learnt for later runs. A cache that cannot be written to is none that fails anything: those read
-    /// the modules once more.
+    /// Leaves what was learnt for later runs. If the cache cannot be written to, later runs read the modules once more.
     pub(crate) fn keep(&self) {
         let learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = self.records.add(&learnt) {

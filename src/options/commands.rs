@@ -42,9 +42,9 @@ impl Said {
 #[derive(Debug, Default)]
 pub(super) struct Commands {
     words: Words,
-    /// By program, directory, and the words that are not the front end's alone, each ended by a NUL, which no word has.
-    /// `None` if it depends on more.
-    known: HashMap<String, Option<Arc<Said>>>,
+    /// By program, directory, and the words that are not the front end's alone, each ended by a NUL. Commands that depend on
+    /// more are not among them.
+    known: HashMap<String, Arc<Said>>,
 }
 
 impl Commands {
@@ -61,13 +61,15 @@ impl Commands {
     ) -> Result<Arc<Said>, CommandError> {
         let ask = || backend_flags(&kept.args, &kept.program, ran_in);
         let Some(key) = self.key(kept, ran_in) else { return Ok(Arc::new(Said::new(ask()?, is_of_link))) };
-        if let Some(Some(said)) = self.known.get(&key) {
+        if let Some(said) = self.known.get(&key) {
             return Ok(said.clone());
         }
         let found = ask()?;
         let is_for_all = !found.depends_on_places;
         let said = Arc::new(Said::new(found, is_of_link));
-        self.known.insert(key, is_for_all.then(|| said.clone()));
+        if is_for_all {
+            self.known.insert(key, said.clone());
+        }
         Ok(said)
     }
 
@@ -80,6 +82,10 @@ impl Commands {
             // No directory is called so.
             RanIn::OneOf(_) => "\n",
         };
+        // It would end where another word begins.
+        if kept.program.contains('\0') || place.contains('\0') {
+            return None;
+        }
         let cc1 = kept.args.first().filter(|word| *word == "-cc1").map(String::as_str);
         let backends = options.iter().filter(|(_, shape)| !shape.is_front_ends);
         let words = backends.flat_map(|(option, _)| option.iter().map(String::as_str));
@@ -155,6 +161,6 @@ mod tests {
             let said = commands.said(&kept(line), RanIn::OneOf(&places), false).unwrap();
             assert_eq!((&said.flags[..], &said.directory), (&["-O2".to_owned()][..], &None));
         }
-        assert_eq!(commands.known.values().filter(|said| said.is_some()).count(), 1);
+        assert_eq!(commands.known.len(), 1);
     }
 }

@@ -147,7 +147,7 @@ impl Resolver {
         }
         let model = self.models[&directories.stand_ins].as_ref()?;
         let first = directories.put_into(&model.first)?.for_another(files.clone());
-        // What the link decides is asked for again only where files are named after the job, which no model does.
+        // `settled` counts only for options that name files after the job. No model has such.
         Some(Known { first, settled: options.clone(), ..model.clone() })
     }
 
